@@ -1,0 +1,1 @@
+"""The core of Click2Cart: values, tables and use cases."""

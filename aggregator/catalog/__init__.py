@@ -1,0 +1,1 @@
+"""Stores, offers, products and how they are found."""

@@ -1,0 +1,85 @@
+"""Money: exact amounts with an ISO 4217 currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from babel.numbers import format_currency, list_currencies
+
+from aggregator.domain.errors import InvalidInput
+
+# ISO 4217 (list one) minor units that are not 2. CLDR's digits, which Babel knows, are how prices are
+# *shown* and differ for several currencies, so they cannot stand in for these.
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+_NOT_MONEY = frozenset(
+    "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX XFO XFU XRE CHE CHW COU MXV USN USS".split()
+)
+CURRENCIES: frozenset[str] = frozenset(list_currencies()) - _NOT_MONEY
+
+
+def currency_exponent(currency: str) -> int:
+    """Decimals of a currency per ISO 4217: 2 for EUR, 0 for JPY, 3 for KWD. Raises InvalidInput."""
+    if currency not in CURRENCIES:
+        raise InvalidInput(f"{currency!r} is not an ISO 4217 currency", remedy="use a code such as EUR")
+    return _EXPONENTS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An exact amount in major units ("19.99" euros) and its ISO 4217 code."""
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount, Decimal) or not self.amount.is_finite():
+            raise InvalidInput(f"{self.amount!r} is not an amount of money")
+        currency_exponent(self.currency)
+
+    @classmethod
+    def from_minor(cls, minor_units: int, currency: str, exponent: int | None = None) -> Money:
+        """From whole minor units; `exponent` overrides ISO 4217 where a source declares its own."""
+        digits = currency_exponent(currency) if exponent is None else exponent
+        return cls(Decimal(minor_units).scaleb(-digits), currency).rounded()
+
+    def rounded(self) -> Money:
+        """The amount in the currency's own decimals, half to even."""
+        quantum = Decimal(1).scaleb(-currency_exponent(self.currency))
+        return Money(self.amount.quantize(quantum, ROUND_HALF_EVEN), self.currency)
+
+    def minor_units(self) -> int:
+        """Whole minor units; raises InvalidInput where the amount has a fraction of one."""
+        minor = self.amount.scaleb(currency_exponent(self.currency))
+        if minor != minor.to_integral_value():
+            raise InvalidInput(f"{self.amount} has more decimals than {self.currency} has")
+        return int(minor)
+
+    def plain(self) -> str:
+        """The amount as the interfaces carry it: "19.99", in the currency's decimals."""
+        return format(self.rounded().amount, "f")
+
+    def shown(self, locale: str = "en") -> str:
+        """The amount as a person of that locale reads it, with its currency."""
+        return str(format_currency(self.amount, self.currency, locale=locale))
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other), self.currency)
+
+    def __mul__(self, quantity: int) -> Money:
+        return Money(self.amount * quantity, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def _same(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise InvalidInput(f"cannot add {other.currency} to {self.currency} without a rate")
+        return other.amount

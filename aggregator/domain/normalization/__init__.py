@@ -1,0 +1,1 @@
+"""From what a store says to what the catalogue holds."""

@@ -1,0 +1,1 @@
+"""Carts, the exact split and the hand-over to the stores."""

@@ -1,0 +1,1 @@
+"""How offers are got: adapters for store APIs, crawlers for pages."""

@@ -1,0 +1,1 @@
+"""What the queue does: ids in, one use case, safe twice."""
