@@ -36,9 +36,9 @@ def commands() -> None:
 def main() -> None:
     """Run the command line: 0 done, 1 done but the answer is no, 2 the input or the call is wrong."""
     try:
-        commands.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Outside click's standalone mode `context.exit(n)` comes back as the value n.
+        code = commands.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

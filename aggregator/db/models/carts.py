@@ -1,0 +1,84 @@
+"""Carts, and the hand-overs a checkout makes of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.dialects.postgresql import BYTEA
+from sqlalchemy.orm import Mapped, mapped_column
+
+from aggregator.db.base import Created, Public, Row, Serial
+from aggregator.db.models.offers import Price
+
+
+class CartRow(Public, Created, Row):
+    """One cart over all stores; a guest holds its token in a cookie, only the hash is kept."""
+
+    __tablename__ = "carts"
+
+    token_hash: Mapped[bytes | None] = mapped_column(BYTEA, unique=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    updated_at: Mapped[datetime]
+    max_stores: Mapped[int | None]
+    assumed_shipping: Mapped[Decimal | None] = mapped_column(Price)
+
+
+class CartLineRow(Public, Created, Row):
+    """So many of one product, wherever they are cheapest, or from the offer that was pinned."""
+
+    __tablename__ = "cart_lines"
+    __table_args__ = (
+        UniqueConstraint("cart_id", "product_id"),
+        CheckConstraint("quantity between 1 and 999", name="quantity"),
+    )
+
+    cart_id: Mapped[int] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), index=True)
+    quantity: Mapped[int]
+    pinned_offer_id: Mapped[int | None] = mapped_column(ForeignKey("offers.id", ondelete="SET NULL"))
+
+
+class CheckoutRow(Public, Created, Row):
+    """One hand-over of a planned cart; the plan is kept as it was shown."""
+
+    __tablename__ = "checkouts"
+
+    cart_id: Mapped[int] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"), index=True)
+    plan: Mapped[dict[str, Any]]
+
+
+class HandOffRow(Public, Created, Row):
+    """One store's part of a checkout. `lines` and `link` are kept as they were shown."""
+
+    __tablename__ = "hand_offs"
+    __table_args__ = (
+        UniqueConstraint("checkout_id", "store_id"),
+        CheckConstraint("state in ('waiting', 'opened', 'bought', 'given_up')", name="state"),
+    )
+
+    checkout_id: Mapped[int] = mapped_column(ForeignKey("checkouts.id", ondelete="CASCADE"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    kind: Mapped[str]
+    link: Mapped[dict[str, Any]]
+    lines: Mapped[list[Any]]
+    subtotal: Mapped[Decimal] = mapped_column(Price)
+    shipping: Mapped[Decimal | None] = mapped_column(Price)
+    currency: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    opened_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+
+
+class RateLimitRow(Serial, Row):
+    """Attempts counted in a window, for when the broker is down: slower, never open."""
+
+    __tablename__ = "rate_limits"
+    __table_args__ = (UniqueConstraint("key", "window_starts_at"),)
+
+    key: Mapped[str]
+    window_starts_at: Mapped[datetime]
+    attempts: Mapped[int]

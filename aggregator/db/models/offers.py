@@ -1,0 +1,124 @@
+"""Offers, the staging rows they wait in, their prices over time and when they were checked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, PrimaryKeyConstraint, text
+from sqlalchemy.dialects.postgresql import BYTEA
+from sqlalchemy.orm import Mapped, mapped_column
+
+from aggregator.db.base import Public, Row
+
+Price = Numeric(18, 4)
+
+
+class OfferFields:
+    """What an offer says; staging rows and offers hold the same columns."""
+
+    external_id: Mapped[str]
+    url: Mapped[str]
+    title: Mapped[str]
+    brand: Mapped[str | None]
+    gtin: Mapped[str | None]
+    mpn: Mapped[str | None]
+    sku: Mapped[str | None]
+    category: Mapped[str | None]
+    image_url: Mapped[str | None]
+    item_group_id: Mapped[str | None]
+    variant_attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    pack_size: Mapped[int] = mapped_column(server_default="1")
+    price: Mapped[Decimal] = mapped_column(Price)
+    price_currency: Mapped[str]
+    list_price: Mapped[Decimal | None] = mapped_column(Price)
+    price_kind: Mapped[str] = mapped_column(server_default="regular")
+    availability: Mapped[str | None]
+    stock_level: Mapped[int | None]
+    item_condition: Mapped[str] = mapped_column(server_default="NewCondition")
+    seller: Mapped[str | None]
+    shipping_cost: Mapped[Decimal | None] = mapped_column(Price)
+    handoff: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    source: Mapped[str] = mapped_column(server_default="")
+    # Of all that the offer says; equal digests mean that nothing changed.
+    digest: Mapped[bytes] = mapped_column(BYTEA)
+
+
+class StagedOfferRow(OfferFields, Row):
+    """An offer read by a run that was not judged yet. Nobody but the judgement sees these rows."""
+
+    __tablename__ = "staged_offers"
+    # The position keeps COPY free of conflicts: a store may list one key twice, and the last one counts.
+    __table_args__ = (PrimaryKeyConstraint("run_id", "attempt", "position"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    position: Mapped[int]
+
+
+class OfferRow(Public, OfferFields, Row):
+    """One sellable unit of one store, as of the last released run that changed it."""
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        Index("uq_offers_store_id_external_id", "store_id", "external_id", unique=True),
+        Index("ix_offers_pending", "id", postgresql_where=text("match_state = 'pending'")),
+        CheckConstraint("match_state in ('pending', 'linked')", name="match_state"),
+    )
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
+    product_id: Mapped[int | None] = mapped_column(
+        ForeignKey("products.id", ondelete="SET NULL"), index=True
+    )
+    match_state: Mapped[str] = mapped_column(server_default="pending")
+    country: Mapped[str | None]
+    tax_basis: Mapped[str] = mapped_column(server_default="unknown")
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
+    first_seen_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class OfferCheckRow(Row):
+    """When an offer was last checked, where that is not its store's `checked_at`.
+
+    A sighting must not rewrite an offer, so a complete run moves one value on its store; only offers
+    that were checked at another time have a row here.
+    """
+
+    __tablename__ = "offer_checks"
+
+    offer_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("offers.id", ondelete="CASCADE"), primary_key=True
+    )
+    checked_at: Mapped[datetime]
+
+
+class OfferPriceRow(Row):
+    """Price history: append-only, one row when the price, its kind or the availability changed."""
+
+    __tablename__ = "offer_prices"
+    __table_args__ = (PrimaryKeyConstraint("offer_id", "recorded_at"),)
+
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
+    recorded_at: Mapped[datetime]
+    price: Mapped[Decimal] = mapped_column(Price)
+    price_currency: Mapped[str]
+    list_price: Mapped[Decimal | None] = mapped_column(Price)
+    price_kind: Mapped[str]
+    availability: Mapped[str | None]
+    source: Mapped[str] = mapped_column(server_default="")
+    run_id: Mapped[int | None]
+
+
+class OfferProductRow(Row):
+    """The history of which product an offer belonged to."""
+
+    __tablename__ = "offer_products"
+    __table_args__ = (PrimaryKeyConstraint("offer_id", "assigned_at"),)
+
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
+    assigned_at: Mapped[datetime]
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), index=True)
+    reason: Mapped[str]

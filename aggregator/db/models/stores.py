@@ -1,0 +1,89 @@
+"""Stores, the runs that read them, and what could not be read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from aggregator.db.base import Created, Public, Row, Serial
+
+
+class StoreRow(Public, Created, Row):
+    """One store in one market (country and currency)."""
+
+    __tablename__ = "stores"
+
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    url: Mapped[str]
+    platform: Mapped[str]
+    country: Mapped[str | None]
+    currency: Mapped[str | None]
+    tax_basis: Mapped[str] = mapped_column(server_default="unknown")
+    # {"tiers": [{"min_subtotal", "cost"}], "min_order"}; null means that shipping is unknown.
+    shipping: Mapped[dict[str, Any] | None]
+    shipping_source: Mapped[str | None]
+    shipping_updated_at: Mapped[datetime | None]
+    options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    secret_options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    detection: Mapped[dict[str, Any] | None]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    crawl_interval: Mapped[int]
+    next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)
+    # When the last complete run began: what it saw was checked no earlier than this.
+    checked_at: Mapped[datetime | None]
+
+
+class RunRow(Public, Row):
+    """One reading of one store. A taken-up run keeps its row; `attempt` fences the one that was given up."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint("state in ('running', 'finished', 'held', 'failed', 'cancelled')", name="state"),
+        Index("uq_runs_store_id_running", "store_id", unique=True, postgresql_where=text("state = 'running'")),
+        Index("ix_runs_store_id_started_at", "store_id", text("started_at desc")),
+    )
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
+    trigger: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="running")
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    worker: Mapped[str | None]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    is_complete: Mapped[bool] = mapped_column(server_default=text("false"))
+    requests: Mapped[int] = mapped_column(server_default="0")
+    bytes_received: Mapped[int] = mapped_column(server_default="0")
+    # seen = new + changed + unchanged + held + quarantined
+    seen: Mapped[int] = mapped_column(server_default="0")
+    new: Mapped[int] = mapped_column(server_default="0")
+    changed: Mapped[int] = mapped_column(server_default="0")
+    unchanged: Mapped[int] = mapped_column(server_default="0")
+    held: Mapped[int] = mapped_column(server_default="0")
+    quarantined: Mapped[int] = mapped_column(server_default="0")
+    gone: Mapped[int] = mapped_column(server_default="0")
+    problem: Mapped[str | None]
+
+    store: Mapped[StoreRow] = relationship()
+
+
+class QuarantinedOfferRow(Serial, Created, Row):
+    """What could not be read, with its reason and raw text, until a person or a better rule settles it."""
+
+    __tablename__ = "quarantined_offers"
+    __table_args__ = (Index("ix_quarantined_offers_store_id_state", "store_id", "state"),)
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    external_id: Mapped[str]
+    title: Mapped[str]
+    url: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[str]
+    raw: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default="open")

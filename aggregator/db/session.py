@@ -1,0 +1,65 @@
+"""Engines and sessions. Transactions begin and end at the edges: request, actor, command, sink flush."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from aggregator.domain.errors import EnvironmentProblem
+from aggregator.settings import Settings
+
+Sessions = sessionmaker[Session]
+
+
+def engine_for(database_url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for a PostgreSQL URL in any common spelling; connections are checked before use."""
+    url = make_url(database_url)
+    if url.drivername in {"postgres", "postgresql"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername != "postgresql+psycopg":
+        raise EnvironmentProblem(f"DATABASE_URL names {url.drivername}; use postgresql://user:password@host/name")
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=10,
+        connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"},
+    )
+
+
+def check_connection(engine: Engine) -> None:
+    """Raise EnvironmentProblem with one clear line where the database cannot be reached."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("select 1"))
+    except OperationalError as error:
+        cause = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+        shown = engine.url.render_as_string(hide_password=True)
+        raise EnvironmentProblem(
+            f"cannot reach the database at {shown}: {cause}; check DATABASE_URL and that the server runs"
+        ) from error
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Sessions]:
+    """Sessions on the configured database, migrated; starts the embedded one if none runs.
+
+    The embedded server stops when its last user leaves.
+    """
+    from aggregator.db.embedded import embedded_services
+    from aggregator.db.migrate import migrate
+
+    with embedded_services(settings, with_broker=False) as services:
+        engine = engine_for(services.database_url)
+        try:
+            check_connection(engine)
+            migrate(engine)
+            yield sessionmaker(engine, expire_on_commit=False)
+        finally:
+            engine.dispose()

@@ -1,0 +1,79 @@
+"""What operators see: stores with their health, runs with their counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+RunState = Literal["running", "finished", "held", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run and its counts: seen = new + changed + unchanged + held + quarantined."""
+
+    id: str
+    store_slug: str
+    store_name: str
+    state: RunState
+    trigger: str
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    is_complete: bool
+    requests: int
+    seen: int
+    new: int
+    changed: int
+    unchanged: int
+    held: int
+    quarantined: int
+    gone: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSummary:
+    """One store with what it offers now and how it fares. `last_run` is the newest run of any state."""
+
+    id: str
+    slug: str
+    name: str
+    url: str
+    platform: str
+    currency: str | None
+    country: str | None
+    is_active: bool
+    shipping_known: bool
+    offer_count: int
+    checked_at: datetime | None
+    next_crawl_at: datetime | None
+    crawl_interval: int
+    last_run: RunSummary | None
+    open_quarantine: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The whole catalogue in six numbers."""
+
+    stores: int
+    offers: int
+    products: int
+    products_at_several_stores: int
+    pending_offers: int
+    open_reviews: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedOffer:
+    """What could not be read, with its reason and raw text."""
+
+    external_id: str
+    title: str
+    url: str
+    reason: str
+    detail: str
+    raw: str
+    created_at: datetime

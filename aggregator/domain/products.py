@@ -1,0 +1,182 @@
+"""Products as people see them: search pages, product pages and their parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from aggregator.domain.money import Money
+from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
+
+Sorting = Literal["relevance", "price", "-price", "stores", "newest"]
+SORTINGS: tuple[Sorting, ...] = ("relevance", "price", "-price", "stores", "newest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchQuery:
+    """What a shopper asks for. Several values of one facet widen, several facets narrow.
+
+    `cursor` is opaque and comes from the page before; `limit` is 1 to 100.
+    """
+
+    text: str = ""
+    brands: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    available_only: bool = False
+    sorting: Sorting = "relevance"
+    cursor: str | None = None
+    limit: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One choice of a facet: what goes into the address, what people read, how many products have it."""
+
+    value: str
+    label: str
+    count: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One facet with its most frequent choices; `name` is the address's parameter."""
+
+    name: Literal["brand", "category", "store"]
+    values: tuple[FacetValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCard:
+    """One product as a row of a list. `id` is the public id, `slug` decorates the address."""
+
+    id: str
+    slug: str
+    title: str
+    brand: str | None
+    category: str | None
+    image_url: str | None
+    store_count: int
+    offer_count: int
+    lowest_price: Money | None
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """One page of results. `total` counts all; `next_cursor` is None on the last page."""
+
+    query: SearchQuery
+    products: tuple[ProductCard, ...]
+    total: int
+    facets: tuple[Facet, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShippingEstimate:
+    """What one unit's shipping costs from that store; `basis` says whether it is the store's own word."""
+
+    cost: Money
+    basis: Literal["known", "estimated"]
+    free_from: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One comparison level of a link: its weight in log-odds and the sentence people read."""
+
+    comparison: str
+    level: str
+    weight: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """Why one offer is in this product: compared with which other offer, how sure, from what."""
+
+    other_title: str
+    other_store: str
+    probability: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferView:
+    """One offer on a product page. `total` is None where shipping is unknown."""
+
+    id: str
+    store_id: str
+    store_slug: str
+    store_name: str
+    title: str
+    url: str
+    price: Money
+    list_price: Money | None
+    price_kind: PriceKind
+    shipping: ShippingEstimate | None
+    total: Money | None
+    availability: Availability | None
+    item_condition: ItemCondition
+    seller: str | None
+    stock_level: int | None
+    variant_attributes: tuple[tuple[str, str], ...]
+    checked_at: datetime
+    links: tuple[LinkView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """From `recorded_at` on, the offer asked this price (None: not available)."""
+
+    recorded_at: datetime
+    price: Decimal
+    is_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSeries:
+    """One store's price over time, oldest first, in one currency."""
+
+    store_name: str
+    currency: str
+    points: tuple[PricePoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantView:
+    """Another product of the same item group."""
+
+    id: str
+    slug: str
+    title: str
+    attributes: tuple[tuple[str, str], ...]
+    lowest_price: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDetail:
+    """All that a product page shows. Offers come cheapest total first; unknown shipping is assumed."""
+
+    card: ProductCard
+    gtin: str | None
+    mpn: str | None
+    offers: tuple[OfferView, ...]
+    history: tuple[PriceSeries, ...]
+    variants: tuple[VariantView, ...]
+    assumed_shipping: Money | None
+    doubtful_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MovedProduct:
+    """The product was merged into another one, which stands at this id and slug now."""
+
+    id: str
+    slug: str
