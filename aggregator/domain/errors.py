@@ -5,6 +5,7 @@ Click2CartError                 anything we can explain in one line
 │   └── BasketError             a basket file, with the JSON path
 ├── NotFound                    what was asked for does not exist                               exit 2, HTTP 404
 ├── Conflict                    it exists already, or runs already                              exit 1, HTTP 409
+├── TooManyAttempts             a limit on tries is reached                                     exit 1, HTTP 429
 ├── EnvironmentProblem          this machine or a server it needs: port, disk, database         exit 2, HTTP 503
 │   └── SchemaMismatch          the database is newer or older than this program
 └── StoreError                  a store could not be read
@@ -48,6 +49,17 @@ class Conflict(Click2CartError):
     """The thing exists or runs already."""
 
     exit_code = 1
+
+
+class TooManyAttempts(Click2CartError):
+    """A limit on tries is reached; `retry_after` is in seconds."""
+
+    exit_code = 1
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"too many attempts; try again in {-(-retry_after // 60)} min")
 
 
 class EnvironmentProblem(Click2CartError):

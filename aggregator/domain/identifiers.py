@@ -11,6 +11,8 @@ from stdnum.exceptions import ValidationError
 # Letters and digits that are not mistaken for each other when read aloud or typed.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
+_PUBLIC_ID = re.compile(f"[{_ALPHABET}]{{12}}")
+
 # GS1 General Specifications, section 1.4: prefixes that never identify a trade item across companies:
 # 02, 04 and 2x restricted circulation; 05 and 98x-99x coupons; 951 EPC; 977 periodicals (ISSN).
 # 952 is GS1's own prefix for demonstrations and stays allowed: it can meet nothing real.
@@ -20,6 +22,11 @@ _RESTRICTED_EAN13 = re.compile(r"^(02|04|05|2\d|951|977|98[0-4]|99)")
 def new_public_id() -> str:
     """An opaque id for addresses and interfaces: 12 letters and digits, never a serial."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def is_public_id(text: str) -> bool:
+    """Whether it can be one of our ids at all; what cannot need not be looked up."""
+    return bool(_PUBLIC_ID.fullmatch(text))
 
 
 def read_gtin(text: str | None) -> str | None:
