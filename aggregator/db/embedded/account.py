@@ -23,17 +23,21 @@ class ServiceAccount:
     gid: int
 
     def take_over(self, folder: Path) -> None:
-        """Give a folder of ours, and what root put into it, to the account; no folder above is touched."""
-        for path in (folder, *folder.rglob("*")):
-            if path.lstat().st_uid == 0:
+        """Give root's folder and all in it to the account; no folder above is touched.
+
+        A folder that is not root's stays as it is: its owner could have planted links for us to follow.
+        """
+        if folder.lstat().st_uid == 0:
+            for path in (*folder.rglob("*"), folder):
                 os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 def service_account(cluster: Path) -> ServiceAccount | None:
     """None for ordinary users: their servers run as themselves.
 
-    For root, whom PostgreSQL refuses, the owner of the existing `cluster`, otherwise a system account of our own without a
-    shell, a home or a password. Sharing `nobody` or `postgres` would let strangers' services read the data.
+    For root, whom PostgreSQL refuses, the owner of the existing `cluster`, otherwise a system account of our
+    own without a shell, a home or a password. Sharing `nobody` or `postgres` would let strangers' services
+    read the data.
     """
     if os.geteuid() != 0:
         return None
@@ -52,7 +56,8 @@ def _find_account() -> pwd.struct_passwd | None:
 
 def _create_account() -> pwd.struct_passwd:
     remedy = (
-        f"PostgreSQL refuses to run as root: start Click2Cart as an ordinary user or create the system user {ACCOUNT_NAME}"
+        "PostgreSQL refuses to run as root: start Click2Cart as an ordinary user"
+        f" or create the system user {ACCOUNT_NAME}"
     )
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd is None:

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from aggregator.db.embedded.account import ServiceAccount
 from aggregator.domain.errors import EnvironmentProblem
 
 ROTATE_LOGS_AT = 8 * 1024 * 1024
@@ -46,9 +47,9 @@ class DataLayout:
         return self.root / "passwords"
 
     @property
-    def secrets(self) -> Path:
-        """The site's keys, one file each, mode 0600. A backup takes them along."""
-        return self.root / "secrets"
+    def secret_key(self) -> Path:
+        """The site's key, unless a setting gives it. A backup takes it along."""
+        return self.root / "secret_key"
 
     @property
     def users_lock(self) -> Path:
@@ -90,7 +91,7 @@ class DataLayout:
             raise unusable(self.root, error) from error
 
     def require_space(self, megabytes: int) -> None:
-        """Raise EnvironmentProblem when the disk has less room than that: a full one corrupts nothing, but stops."""
+        """Raise EnvironmentProblem when the disk has less room than that."""
         free = shutil.disk_usage(self.root).free // 1_000_000
         if free < megabytes:
             raise EnvironmentProblem(
@@ -109,20 +110,24 @@ class DataLayout:
             raise unusable(file, error) from error
         if self.cluster.exists() and name.startswith("postgresql"):
             raise EnvironmentProblem(
-                f"{file} is missing, so the database beside it cannot be opened; put it back or restore a backup"
+                f"{file} is missing and the database stays shut; put it back or restore a backup"
             )
         password = secrets.token_urlsafe(24)
         write_private(file, password.encode())
         return password
 
 
-def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+def write_private(file: Path, content: bytes, *, owner: ServiceAccount | None = None) -> None:
+    """Write a file that only its owner (ourselves if None) may read, whole or not at all."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # The folder may be the servers' account's, so no link that lies there is followed.
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
+            if owner:
+                os.fchown(descriptor, owner.uid, owner.gid)
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

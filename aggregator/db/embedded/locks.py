@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def starting_or_stopping(layout: DataLayout) -> Iterator[None]:
     while (descriptor := try_exclusive(layout.start_lock)) is None:
         if time.monotonic() > give_up_at:
             raise EnvironmentProblem(
-                f"another process has been starting the database in {layout.root} for minutes; end it and try again"
+                f"another process has been starting or stopping the database in {layout.root} for minutes;"
+                " end it and try again"
             )
         time.sleep(0.02)
     try:
@@ -78,3 +80,23 @@ def leave_users(layout: DataLayout, descriptor: int) -> bool:
         return False
     release_exclusive(layout.users_lock, last)
     return True
+
+
+@contextmanager
+def sole_supervisor(layout: DataLayout) -> Iterator[None]:
+    """Hold the supervisor's place in this data directory; raises EnvironmentProblem naming who holds it."""
+    descriptor = try_exclusive(layout.supervisor_lock)
+    if descriptor is None:
+        raise EnvironmentProblem(f"Click2Cart already runs here{_who_runs(layout)}; stop it first or use it")
+    try:
+        yield
+    finally:
+        release_exclusive(layout.supervisor_lock, descriptor)
+
+
+def _who_runs(layout: DataLayout) -> str:
+    try:
+        record = json.loads(layout.supervisor_record.read_text())
+        return f" (pid {record['pid']}, {record['url']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

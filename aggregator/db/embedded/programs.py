@@ -18,7 +18,7 @@ from aggregator.domain.errors import EnvironmentProblem
 POSTGRESQL_MAJOR = 18
 
 # Only root needs copies, so this is root's own place and not the data directory, which may be private.
-SHARED_COPIES = Path("/var/lib/click2cart/programs")
+SHARED_COPIES = Path("/var/cache/click2cart/programs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def _program(wheel: Wheel, account: ServiceAccount | None) -> Path:
     copy = _find_program(wheel, _shared_copy(wheel))
     if not _runs(copy, account):
         raise EnvironmentProblem(
-            f"the servers' account (uid {account.uid}) cannot run {copy}; check the permissions of {SHARED_COPIES}"
+            f"the servers' account (uid {account.uid}) cannot run {copy};"
+            f" check the permissions of {SHARED_COPIES}"
         )
     return copy
 
@@ -82,7 +83,10 @@ def _runs(program: Path, account: ServiceAccount) -> bool:
     # initdb also reads the wheel's plain files, which a strict umask at installation closes.
     if not program.stat().st_mode & stat.S_IROTH:
         return False
-    if any(not sample.stat().st_mode & stat.S_IROTH for sample in program.parent.parent.glob("share/postgresql/*.bki")):
+    if any(
+        not sample.stat().st_mode & stat.S_IROTH
+        for sample in program.parent.parent.glob("share/postgresql/*.bki")
+    ):
         return False
     try:
         done = subprocess.run(
@@ -105,15 +109,19 @@ def _shared_copy(wheel: Wheel) -> Path:
         return copy
     unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
     try:
+        SHARED_COPIES.mkdir(parents=True, exist_ok=True)
+        for folder in (SHARED_COPIES, SHARED_COPIES.parent):
+            folder.chmod(0o755)
         for part in wheel.parts:
             shutil.copytree(
-                wheel.folder() / part, unfinished / part, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
+                wheel.folder() / part,
+                unfinished / part,
+                symlinks=True,
+                ignore=shutil.ignore_patterns("include", "*.a"),
             )
         for path in (unfinished, *unfinished.rglob("*")):
             executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
             path.chmod(0o755 if executable else 0o644)
-        for folder in (SHARED_COPIES, SHARED_COPIES.parent):
-            folder.chmod(0o755)
         unfinished.rename(copy)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""Commands that run things: `up` and `demo` for all of it, `worker` and `clock` for one process each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from aggregator.domain.errors import EnvironmentProblem
+from aggregator.settings import Settings
+from workers.children import Program
+from workers.supervisor import Children, own_command, site_is_ready, site_url, supervise, tell
+
+WEB_PATIENCE = 60.0
+
+_port = click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port of the site instead of PORT or 5000."
+)
+
+
+def _settings(port: int | None) -> Settings:
+    settings = Settings.from_env()
+    return dataclasses.replace(settings, port=port) if port else settings
+
+
+def start_site(settings: Settings, children: Children, environment: dict[str, str] | None = None) -> None:
+    """Migrate, start worker, clock and web (stopped in the reverse order), wait until the site answers."""
+    from aggregator.db.session import database
+
+    environment = {"PORT": str(settings.port), **(environment or {})}
+    with database(settings):
+        tell("database and broker are up, the schema is current")
+    children.start(Program("worker", own_command("worker"), environment, patience=20.0))
+    children.start(Program("clock", own_command("clock"), environment))
+    children.start(Program("web", own_command("web"), environment))
+    children.wait_until(lambda: site_is_ready(settings), what="the site", patience=WEB_PATIENCE)
+
+
+@click.command()
+@_port
+def up(port: int | None) -> None:
+    """Run site, worker and clock until Ctrl-C, with a database and a broker unless yours are set."""
+    settings = _settings(port)
+
+    def start(children: Children) -> None:
+        start_site(settings, children)
+        tell(f"Click2Cart runs at {site_url(settings)}  (Ctrl-C stops it)")
+
+    supervise(settings, start)
+
+
+@click.command()
+@_port
+def demo(port: int | None) -> None:
+    """As `up`, with the demo stores beside it: five small shops on this machine, crawled and matched."""
+    from workers.demo import prepare_step, start_demo_stores
+
+    settings = _settings(port)
+    if settings.database_url:
+        raise EnvironmentProblem(
+            "the demo fills an embedded database of its own; unset DATABASE_URL or use click2cart up"
+        )
+
+    def start(children: Children) -> None:
+        stores = start_demo_stores(settings, children)
+        environment = stores.environment(settings)
+        start_site(settings, children, environment)
+        children.run_to_end(prepare_step(stores, environment))
+        tell(f"Click2Cart runs at {site_url(settings)}  (Ctrl-C stops it)")
+
+    supervise(settings, start)
+
+
+@click.command()
+def worker() -> None:
+    """Take jobs from the queue until told to stop."""
+    from workers.broker import run_worker
+
+    run_worker(Settings.from_env())
+
+
+@click.command()
+def clock() -> None:
+    """Put due jobs into the queue until told to stop; of several clocks one leads."""
+    from workers.schedule import run_clock
+
+    run_clock(Settings.from_env())
