@@ -23,7 +23,9 @@ def engine_for(database_url: str, *, pool_size: int = 5) -> Engine:
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername != "postgresql+psycopg":
-        raise EnvironmentProblem(f"DATABASE_URL names {url.drivername}; use postgresql://user:password@host/name")
+        raise EnvironmentProblem(
+            f"DATABASE_URL names {url.drivername}; use postgresql://user:password@host/name"
+        )
     return create_engine(
         url,
         pool_pre_ping=True,

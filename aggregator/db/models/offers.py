@@ -6,11 +6,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, PrimaryKeyConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    PrimaryKeyConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.orm import Mapped, mapped_column
 
-from aggregator.db.base import Public, Row
+from aggregator.db.base import Row
 
 Price = Numeric(18, 4)
 
@@ -57,7 +66,7 @@ class StagedOfferRow(OfferFields, Row):
     position: Mapped[int]
 
 
-class OfferRow(Public, OfferFields, Row):
+class OfferRow(OfferFields, Row):
     """One sellable unit of one store, as of the last released run that changed it."""
 
     __tablename__ = "offers"
@@ -67,10 +76,13 @@ class OfferRow(Public, OfferFields, Row):
         CheckConstraint("match_state in ('pending', 'linked')", name="match_state"),
     )
 
-    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
-    product_id: Mapped[int | None] = mapped_column(
-        ForeignKey("products.id", ondelete="SET NULL"), index=True
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # Made by the server, because offers are born in a set-based merge: 76 random bits.
+    public_id: Mapped[str] = mapped_column(
+        unique=True, server_default=text("left(replace(gen_random_uuid()::text, '-', ''), 20)")
     )
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id", ondelete="SET NULL"), index=True)
     match_state: Mapped[str] = mapped_column(server_default="pending")
     country: Mapped[str | None]
     tax_basis: Mapped[str] = mapped_column(server_default="unknown")

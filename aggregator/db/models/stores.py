@@ -33,6 +33,8 @@ class StoreRow(Public, Created, Row):
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     crawl_interval: Mapped[int]
     next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)
+    # When a crawl was last asked of the queue, so that a slow queue is not filled with repeats.
+    crawl_sent_at: Mapped[datetime | None]
     # When the last complete run began: what it saw was checked no earlier than this.
     checked_at: Mapped[datetime | None]
 
@@ -43,7 +45,9 @@ class RunRow(Public, Row):
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint("state in ('running', 'finished', 'held', 'failed', 'cancelled')", name="state"),
-        Index("uq_runs_store_id_running", "store_id", unique=True, postgresql_where=text("state = 'running'")),
+        Index(
+            "uq_runs_store_id_running", "store_id", unique=True, postgresql_where=text("state = 'running'")
+        ),
         Index("ix_runs_store_id_started_at", "store_id", text("started_at desc")),
     )
 

@@ -1,0 +1,264 @@
+"""A product's page as one frozen value, read in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import Session, aliased
+
+from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
+from aggregator.db.models import (
+    MatchLinkRow,
+    MatchReviewRow,
+    OfferCheckRow,
+    OfferPriceRow,
+    OfferRow,
+    ProductRow,
+    StoreRow,
+)
+from aggregator.domain.errors import NotFound
+from aggregator.domain.money import Money
+from aggregator.domain.products import (
+    Evidence,
+    LinkView,
+    MovedProduct,
+    OfferView,
+    PricePoint,
+    PriceSeries,
+    ProductDetail,
+    ShippingEstimate,
+    VariantView,
+)
+from aggregator.domain.shipping import ShippingRule
+from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
+
+_MOST_MOVES = 20
+_MOST_VARIANTS = 60
+
+
+def checked_at_column() -> ColumnElement[datetime]:
+    """When an offer was last checked: its own note, else its store's last complete run, else its first sight."""
+    return func.coalesce(OfferCheckRow.checked_at, StoreRow.checked_at, OfferRow.first_seen_at)
+
+
+def get_product_detail(
+    session: Session, public_id: str, *, assumed_shipping: Decimal
+) -> ProductDetail | MovedProduct:
+    """All that the page of a product shows; raises NotFound.
+
+    Offers that can be bought come first, then by total; an unknown shipping cost counts as
+    `assumed_shipping` (major units of the offer's currency) in that order, and in nothing else.
+    """
+    found = session.execute(
+        text(
+            f"select {CARD_COLUMNS}, p.gtin, p.mpn, p.merged_into_id from products p where p.public_id = :id"
+        ),
+        {"id": public_id},
+    ).mappings()
+    row = found.one_or_none()
+    if row is None:
+        raise NotFound("product", public_id)
+    if row["merged_into_id"] is not None:
+        return _follow(session, row["merged_into_id"])
+    offers = _offers(session, row["id"])
+    views = [_offer_view(offer, store, checked_at) for offer, store, checked_at in offers]
+    links = _links(session, [offer.id for offer, _, _ in offers])
+    ordered = sorted(
+        (_with_links(view, links[offer.id]) for view, (offer, _, _) in zip(views, offers, strict=True)),
+        key=lambda view: _rank(view, assumed_shipping),
+    )
+    currency = row["lowest_price_currency"]
+    return ProductDetail(
+        card=product_card(row),
+        gtin=row["gtin"],
+        mpn=row["mpn"],
+        offers=tuple(ordered),
+        history=_history(session, row["id"]),
+        variants=_variants(session, row["id"], offers),
+        assumed_shipping=Money(assumed_shipping, currency).rounded() if currency else None,
+        doubtful_count=_doubtful_count(session, [offer.id for offer, _, _ in offers]),
+    )
+
+
+def shipping_for(offer: OfferRow, store: StoreRow) -> ShippingEstimate | None:
+    """What one unit's shipping costs; the store's own rule first, then what the offer itself said."""
+    if store.shipping is not None and store.currency == offer.price_currency:
+        rule = ShippingRule.from_json(store.shipping)
+        cost = rule.cost(offer.price)
+        if cost is None:
+            # Below the minimum order one unit alone cannot be sent; its tier's cost applies with more in the cart.
+            cost = ShippingRule(rule.tiers).cost(offer.price)
+        free_from = min((tier.min_subtotal for tier in rule.tiers if not tier.cost), default=None)
+        if cost is not None:
+            return ShippingEstimate(
+                cost=Money(cost, offer.price_currency).rounded(),
+                basis="known",
+                free_from=Money(free_from, offer.price_currency).rounded() if free_from else None,
+            )
+    if offer.shipping_cost is not None:
+        return ShippingEstimate(
+            cost=Money(offer.shipping_cost, offer.price_currency).rounded(), basis="known"
+        )
+    return None
+
+
+def _follow(session: Session, product_id: int) -> MovedProduct:
+    for _ in range(_MOST_MOVES):
+        public_id, title, onwards = session.execute(
+            select(ProductRow.public_id, ProductRow.title, ProductRow.merged_into_id).where(
+                ProductRow.id == product_id
+            )
+        ).one()
+        if onwards is None:
+            return MovedProduct(public_id, product_slug(title))
+        product_id = onwards
+    raise NotFound("product", public_id)
+
+
+def _offers(session: Session, product_id: int) -> list[tuple[OfferRow, StoreRow, datetime]]:
+    rows = session.execute(
+        select(OfferRow, StoreRow, checked_at_column())
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
+        .where(OfferRow.product_id == product_id, OfferRow.gone_at.is_(None))
+    )
+    return [(offer, store, checked_at) for offer, store, checked_at in rows]
+
+
+def _offer_view(offer: OfferRow, store: StoreRow, checked_at: datetime) -> OfferView:
+    price = Money(offer.price, offer.price_currency).rounded()
+    shipping = shipping_for(offer, store)
+    return OfferView(
+        id=offer.public_id,
+        store_id=store.public_id,
+        store_slug=store.slug,
+        store_name=store.name,
+        title=offer.title,
+        url=offer.url,
+        price=price,
+        list_price=None
+        if offer.list_price is None
+        else Money(offer.list_price, offer.price_currency).rounded(),
+        price_kind=PriceKind(offer.price_kind),
+        shipping=shipping,
+        total=price + shipping.cost if shipping else None,
+        availability=None if offer.availability is None else Availability(offer.availability),
+        item_condition=ItemCondition(offer.item_condition),
+        seller=offer.seller,
+        stock_level=offer.stock_level,
+        variant_attributes=tuple(offer.variant_attributes.items()),
+        checked_at=checked_at,
+    )
+
+
+def _with_links(view: OfferView, links: Sequence[LinkView]) -> OfferView:
+    return replace(view, links=tuple(links)) if links else view
+
+
+def _rank(view: OfferView, assumed_shipping: Decimal) -> tuple[object, ...]:
+    can_be_bought = view.availability is None or view.availability.can_be_bought
+    shipping = view.shipping.cost.amount if view.shipping else assumed_shipping
+    return (not can_be_bought, view.price.currency, view.price.amount + shipping, view.store_name, view.id)
+
+
+def _links(session: Session, offer_ids: list[int]) -> defaultdict[int, list[LinkView]]:
+    other, store = aliased(OfferRow), aliased(StoreRow)
+    rows = session.execute(
+        select(MatchLinkRow, other.title, store.name)
+        .join(other, other.id == MatchLinkRow.other_offer_id)
+        .join(store, store.id == other.store_id)
+        .where(MatchLinkRow.offer_id.in_(offer_ids), MatchLinkRow.outcome == "merged")
+        .order_by(MatchLinkRow.probability.desc(), MatchLinkRow.id)
+    )
+    links: defaultdict[int, list[LinkView]] = defaultdict(list)
+    for link, other_title, other_store in rows:
+        links[link.offer_id].append(
+            LinkView(
+                other_title=other_title,
+                other_store=other_store,
+                probability=link.probability,
+                evidence=tuple(Evidence(**item) for item in link.evidence),
+            )
+        )
+    return links
+
+
+def _history(session: Session, product_id: int) -> tuple[PriceSeries, ...]:
+    """Each store's price over time: the lowest where a store has several offers of the product."""
+    rows = session.execute(
+        select(
+            OfferRow.id,
+            StoreRow.name,
+            OfferPriceRow.price_currency,
+            OfferPriceRow.recorded_at,
+            OfferPriceRow.price,
+            OfferPriceRow.availability,
+        )
+        .join(OfferRow, OfferRow.id == OfferPriceRow.offer_id)
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .where(OfferRow.product_id == product_id)
+        .order_by(StoreRow.name, OfferRow.id, OfferPriceRow.recorded_at)
+    )
+    series: defaultdict[tuple[int, str, str], list[PricePoint]] = defaultdict(list)
+    for offer_id, store_name, currency, recorded_at, price, availability in rows:
+        can_be_bought = availability is None or Availability(availability).can_be_bought
+        series[offer_id, store_name, currency].append(PricePoint(recorded_at, price, can_be_bought))
+    return tuple(
+        PriceSeries(store_name, currency, tuple(points))
+        for (_, store_name, currency), points in series.items()
+    )
+
+
+def _variants(
+    session: Session, product_id: int, offers: list[tuple[OfferRow, StoreRow, datetime]]
+) -> tuple[VariantView, ...]:
+    """Other products that some store lists in the same item group as an offer of this one."""
+    groups = {(offer.store_id, offer.item_group_id) for offer, _, _ in offers if offer.item_group_id}
+    if not groups:
+        return ()
+    rows = session.execute(
+        text(
+            f"""
+            select distinct on (p.id) {CARD_COLUMNS}, o.variant_attributes
+            from unnest(cast(:stores as bigint[]), cast(:groups as text[])) as g(store_id, item_group_id)
+            join offers o on o.store_id = g.store_id and o.item_group_id = g.item_group_id
+            join products p on p.id = o.product_id
+            where p.id <> :product and o.gone_at is null and p.offer_count > 0
+            order by p.id limit :limit
+            """
+        ),
+        {
+            "stores": [store_id for store_id, _ in groups],
+            "groups": [group for _, group in groups],
+            "product": product_id,
+            "limit": _MOST_VARIANTS,
+        },
+    ).mappings()
+    cards = [(product_card(row), row["variant_attributes"]) for row in rows]
+    return tuple(
+        VariantView(
+            id=card.id,
+            slug=card.slug,
+            title=card.title,
+            attributes=tuple(attributes.items()),
+            lowest_price=card.lowest_price,
+        )
+        for card, attributes in cards
+    )
+
+
+def _doubtful_count(session: Session, offer_ids: list[int]) -> int:
+    return (
+        session.scalar(
+            select(func.count()).where(
+                MatchReviewRow.settled_at.is_(None),
+                MatchReviewRow.left_offer_id.in_(offer_ids) | MatchReviewRow.right_offer_id.in_(offer_ids),
+            )
+        )
+        or 0
+    )

@@ -1,0 +1,129 @@
+"""Runs: opening one, keeping it alive, taking up one whose reader died."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from aggregator.catalog.stores import store_value
+from aggregator.db.models import QuarantinedOfferRow, RunRow, StagedOfferRow, StoreRow
+from aggregator.domain.errors import Conflict, NotFound
+from aggregator.domain.stores import Store
+
+# A reader beats every few seconds; one silent for this long is taken for dead.
+DEAD_AFTER = timedelta(seconds=30)
+# A crawl asked of the queue is asked again if no run began within this time.
+ASK_AGAIN_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class RunTicket:
+    """The right to write into one run; `attempt` fences a reader that was given up for dead."""
+
+    run_id: int
+    attempt: int
+    public_id: str
+    store_id: int
+    store: Store
+
+
+def open_run(
+    session: Session, slug: str, *, trigger: str, worker: str, only_if_due: bool = False
+) -> RunTicket | None:
+    """Begin a run of a store, or take up its dead one from the start.
+
+    `trigger` is "schedule", "operator" or "command". Raises NotFound, and Conflict where a live run reads
+    the store already. With `only_if_due` a store that is not due (another worker was quicker) gives None.
+    """
+    now = datetime.now(UTC)
+    store = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
+    if store is None:
+        raise NotFound("store", slug)
+    run = session.scalar(select(RunRow).where(RunRow.store_id == store.id, RunRow.state == "running"))
+    if run is not None:
+        if run.heartbeat_at > now - DEAD_AFTER:
+            if only_if_due:
+                return None
+            raise Conflict(f"{slug} is being crawled already (run {run.public_id})")
+        for table in (StagedOfferRow, QuarantinedOfferRow):
+            session.execute(delete(table).where(table.run_id == run.id))
+        run.attempt += 1
+        run.worker, run.started_at, run.heartbeat_at = worker, now, now
+        run.requests = run.bytes_received = run.seen = run.quarantined = 0
+    else:
+        if only_if_due and (not store.is_active or store.next_crawl_at is None or store.next_crawl_at > now):
+            return None
+        run = RunRow(
+            store_id=store.id, trigger=trigger, worker=worker, started_at=now, heartbeat_at=now, attempt=1
+        )
+        session.add(run)
+    store.next_crawl_at = now + timedelta(seconds=store.crawl_interval)
+    store.crawl_sent_at = None
+    session.flush()
+    return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store))
+
+
+def beat(session: Session, ticket: RunTicket, *, requests: int, bytes_received: int, staged: int = 0) -> int:
+    """Say that the run lives; returns how many offers it had staged before this call.
+
+    Raises Conflict when the run was cancelled or taken over: then its reader must stop.
+    """
+    seen = session.scalar(
+        update(RunRow)
+        .where(RunRow.id == ticket.run_id, RunRow.attempt == ticket.attempt, RunRow.state == "running")
+        .values(
+            heartbeat_at=func.now(),
+            requests=requests,
+            bytes_received=bytes_received,
+            seen=RunRow.seen + staged,
+        )
+        .returning(RunRow.seen)
+    )
+    if seen is None:
+        raise Conflict(f"run {ticket.public_id} was cancelled or taken over")
+    return int(seen) - staged
+
+
+def cancel_run(session: Session, public_id: str) -> None:
+    """Stop a running run; its staged rows go, the catalogue stays as it is."""
+    run_id = session.scalar(
+        update(RunRow)
+        .where(RunRow.public_id == public_id, RunRow.state == "running")
+        .values(state="cancelled", finished_at=func.now())
+        .returning(RunRow.id)
+    )
+    if run_id is None:
+        raise NotFound("running run", public_id)
+    session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run_id))
+
+
+def due_stores(session: Session, *, limit: int = 100) -> list[str]:
+    """Slugs of stores to crawl now: due and not being read, or left behind by a dead reader.
+
+    Marks them as asked for, so that the next tick does not ask again while the queue is busy.
+    """
+    now = datetime.now(UTC)
+    running = select(RunRow.store_id).where(RunRow.state == "running")
+    alive = running.where(RunRow.heartbeat_at > now - DEAD_AFTER)
+    dead = running.where(RunRow.heartbeat_at <= now - DEAD_AFTER)
+    due = (
+        select(StoreRow.id)
+        .where(
+            or_(
+                StoreRow.id.in_(dead),
+                StoreRow.is_active & (StoreRow.next_crawl_at <= now) & StoreRow.id.not_in(alive),
+            ),
+            or_(StoreRow.crawl_sent_at.is_(None), StoreRow.crawl_sent_at < now - ASK_AGAIN_AFTER),
+        )
+        .order_by(StoreRow.next_crawl_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    store_ids = session.scalars(due).all()
+    slugs = session.scalars(
+        update(StoreRow).where(StoreRow.id.in_(store_ids)).values(crawl_sent_at=now).returning(StoreRow.slug)
+    )
+    return sorted(slugs)

@@ -1,0 +1,275 @@
+"""Stores: registering them, reading them, and what operators see of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Select, case, func, select, update
+from sqlalchemy.orm import Session
+
+from aggregator.db.models import (
+    AuditEntryRow,
+    MatchReviewRow,
+    OfferRow,
+    ProductRow,
+    QuarantinedOfferRow,
+    RunRow,
+    StoreRow,
+)
+from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.normalization.names import clean_text, fold
+from aggregator.domain.operations import QuarantinedOffer, RunSummary, StoreSummary, Totals
+from aggregator.domain.shipping import ShippingRule
+from aggregator.domain.stores import Store
+from aggregator.domain.vocabulary import TaxBasis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStore:
+    """What registering needs to know; `secret_options` come encrypted."""
+
+    url: str
+    platform: str
+    name: str
+    slug: str | None = None
+    country: str | None = None
+    currency: str | None = None
+    crawl_interval: int = 21_600
+    shipping: ShippingRule | None = None
+    shipping_source: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    secret_options: Mapping[str, str] = field(default_factory=dict)
+    detection: Mapping[str, Any] | None = None
+
+
+def store_value(row: StoreRow) -> Store:
+    """The row as adapters, spiders and hand-offs see it. Encrypted options stay encrypted here."""
+    return Store(
+        id=row.public_id,
+        slug=row.slug,
+        name=row.name,
+        url=row.url,
+        platform=row.platform,
+        country=row.country,
+        currency=row.currency,
+        tax_basis=TaxBasis(row.tax_basis),
+        shipping=None if row.shipping is None else ShippingRule.from_json(row.shipping),
+        options={**row.options, **row.secret_options},
+    )
+
+
+def register_store(session: Session, new: NewStore) -> Store:
+    """Register a store, due at once; again with the same address (or slug) it updates what was given."""
+    slug = new.slug or _slug_from(new.url)
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?", slug):
+        raise InvalidInput(f"{slug!r} is not a slug", place="slug", remedy="use a-z, 0-9 and dashes")
+    row = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
+    if row is not None and _origin(row.url) != _origin(new.url):
+        raise InvalidInput(
+            f"{slug!r} is taken by {row.url}", place="slug", remedy="choose another with --slug"
+        )
+    if row is None:
+        row = StoreRow(slug=slug, options={}, secret_options={}, tax_basis="unknown")
+        row.next_crawl_at = datetime.now(UTC)
+        row.crawl_interval = new.crawl_interval
+        session.add(row)
+    row.name, row.url, row.platform = clean_text(new.name, 100) or slug, new.url, new.platform
+    row.country, row.currency = new.country or row.country, new.currency or row.currency
+    row.options = {**row.options, **new.options}
+    row.secret_options = {**row.secret_options, **new.secret_options}
+    if new.detection is not None:
+        row.detection = dict(new.detection)
+    if new.shipping is not None:
+        row.shipping, row.shipping_source = new.shipping.to_json(), new.shipping_source or "operator"
+        row.shipping_updated_at = datetime.now(UTC)
+    session.flush()
+    return store_value(row)
+
+
+def get_store(session: Session, slug: str) -> Store:
+    """The store of that slug; raises NotFound."""
+    row = session.scalar(select(StoreRow).where(StoreRow.slug == slug))
+    if row is None:
+        raise NotFound("store", slug)
+    return store_value(row)
+
+
+def request_crawl(session: Session, slug: str, *, account_id: int | None = None) -> None:
+    """Make a store due now; a worker crawls it. Pausing does not hinder an operator's own wish."""
+    found = session.scalar(
+        update(StoreRow)
+        .where(StoreRow.slug == slug)
+        .values(next_crawl_at=func.now(), crawl_sent_at=None, is_active=True)
+        .returning(StoreRow.id)
+    )
+    if found is None:
+        raise NotFound("store", slug)
+    session.add(
+        AuditEntryRow(account_id=account_id, action="crawl_requested", subject=f"store:{slug}", detail={})
+    )
+
+
+def get_totals(session: Session) -> Totals:
+    """The whole catalogue in six numbers, in one query."""
+    row = session.execute(
+        select(
+            select(func.count()).select_from(StoreRow).scalar_subquery(),
+            select(func.count()).where(OfferRow.gone_at.is_(None)).scalar_subquery(),
+            select(func.count()).where(ProductRow.offer_count > 0).scalar_subquery(),
+            select(func.count()).where(ProductRow.store_count > 1).scalar_subquery(),
+            select(func.count()).where(OfferRow.match_state == "pending").scalar_subquery(),
+            select(func.count()).where(MatchReviewRow.settled_at.is_(None)).scalar_subquery(),
+        )
+    ).one()
+    return Totals(
+        stores=row[0],
+        offers=row[1],
+        products=row[2],
+        products_at_several_stores=row[3],
+        pending_offers=row[4],
+        open_reviews=row[5],
+    )
+
+
+def list_stores(session: Session) -> list[StoreSummary]:
+    """Every store with its offers, its last run and its open quarantine, by name."""
+    return sorted(_summaries(session, select(StoreRow)), key=lambda store: fold(store.name))
+
+
+def get_store_summary(session: Session, slug: str) -> StoreSummary:
+    """One store as operators see it; raises NotFound."""
+    found = _summaries(session, select(StoreRow).where(StoreRow.slug == slug))
+    if not found:
+        raise NotFound("store", slug)
+    return found[0]
+
+
+def _summaries(session: Session, stores: Select[StoreRow]) -> list[StoreSummary]:
+    rows = session.scalars(stores).all()
+    store_ids = [row.id for row in rows]
+    offer_counts = dict(
+        session.execute(
+            select(OfferRow.store_id, func.count())
+            .where(OfferRow.store_id.in_(store_ids), OfferRow.gone_at.is_(None))
+            .group_by(OfferRow.store_id)
+        )
+    )
+    quarantine = dict(
+        session.execute(
+            select(QuarantinedOfferRow.store_id, func.count())
+            .where(QuarantinedOfferRow.store_id.in_(store_ids), QuarantinedOfferRow.state == "open")
+            .group_by(QuarantinedOfferRow.store_id)
+        )
+    )
+    newest = (
+        select(RunRow)
+        .where(RunRow.store_id.in_(store_ids))
+        .distinct(RunRow.store_id)
+        .order_by(RunRow.store_id, RunRow.started_at.desc())
+    )
+    last_runs = {run.store_id: run for run in session.scalars(newest)}
+    return [
+        StoreSummary(
+            id=row.public_id,
+            slug=row.slug,
+            name=row.name,
+            url=row.url,
+            platform=row.platform,
+            currency=row.currency,
+            country=row.country,
+            is_active=row.is_active,
+            shipping_known=row.shipping is not None,
+            offer_count=offer_counts.get(row.id, 0),
+            checked_at=row.checked_at,
+            next_crawl_at=row.next_crawl_at,
+            crawl_interval=row.crawl_interval,
+            last_run=_run_summary(last_runs[row.id], row) if row.id in last_runs else None,
+            open_quarantine=quarantine.get(row.id, 0),
+        )
+        for row in rows
+    ]
+
+
+def list_runs(session: Session, *, store_slug: str | None = None, limit: int = 50) -> list[RunSummary]:
+    """The newest runs, running ones first."""
+    query = select(RunRow, StoreRow).join(StoreRow, StoreRow.id == RunRow.store_id)
+    if store_slug is not None:
+        query = query.where(StoreRow.slug == store_slug)
+    running_first = case((RunRow.state == "running", 0), else_=1)
+    rows = session.execute(query.order_by(running_first, RunRow.started_at.desc()).limit(limit))
+    return [_run_summary(run, store) for run, store in rows]
+
+
+def get_run(session: Session, run_id: str) -> RunSummary:
+    """One run by its public id; raises NotFound."""
+    found = session.execute(
+        select(RunRow, StoreRow)
+        .join(StoreRow, StoreRow.id == RunRow.store_id)
+        .where(RunRow.public_id == run_id)
+    ).first()
+    if found is None:
+        raise NotFound("run", run_id)
+    return _run_summary(*found)
+
+
+def list_quarantine(session: Session, store_slug: str, *, limit: int = 100) -> list[QuarantinedOffer]:
+    """What could not be read of a store, newest first."""
+    rows = session.scalars(
+        select(QuarantinedOfferRow)
+        .join(StoreRow, StoreRow.id == QuarantinedOfferRow.store_id)
+        .where(StoreRow.slug == store_slug, QuarantinedOfferRow.state == "open")
+        .order_by(QuarantinedOfferRow.id.desc())
+        .limit(limit)
+    )
+    return [
+        QuarantinedOffer(
+            external_id=row.external_id,
+            title=row.title,
+            url=row.url,
+            reason=row.reason,
+            detail=row.detail,
+            raw=json.dumps(row.raw, ensure_ascii=False, indent=1)[:5000],
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def _run_summary(run: RunRow, store: StoreRow) -> RunSummary:
+    return RunSummary(
+        id=run.public_id,
+        store_slug=store.slug,
+        store_name=store.name,
+        state=run.state,  # type: ignore[arg-type]  # the table's check constraint holds the same words
+        trigger=run.trigger,
+        started_at=run.started_at,
+        heartbeat_at=run.heartbeat_at,
+        finished_at=run.finished_at,
+        is_complete=run.is_complete,
+        requests=run.requests,
+        seen=run.seen,
+        new=run.new,
+        changed=run.changed,
+        unchanged=run.unchanged,
+        held=run.held,
+        quarantined=run.quarantined,
+        gone=run.gone,
+        problem=run.problem,
+    )
+
+
+def _origin(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").removeprefix("www."), parts.port
+
+
+def _slug_from(url: str) -> str:
+    host, port = _origin(url)
+    name = f"{host}-{port}" if port else host
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:62].strip("-")
