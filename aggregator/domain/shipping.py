@@ -1,0 +1,84 @@
+"""What a store asks for sending a parcel, as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aggregator.domain.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingTier:
+    """From this subtotal on (major units, inclusive) sending costs this much."""
+
+    min_subtotal: Decimal
+    cost: Decimal
+
+    def __post_init__(self) -> None:
+        for amount in (self.min_subtotal, self.cost):
+            if not amount.is_finite() or amount < 0:
+                raise InvalidInput(f"{amount} is not an amount a shipping tier can hold")
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingRule:
+    """A store's tiers, in any order, and the least it accepts an order for.
+
+    A store whose shipping is unknown has no rule at all: None stands in its place.
+    """
+
+    tiers: tuple[ShippingTier, ...]
+    min_order: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if len({tier.min_subtotal for tier in self.tiers}) != len(self.tiers):
+            raise InvalidInput("two shipping tiers start at the same subtotal", remedy="keep one of them")
+        if self.min_order is not None and (not self.min_order.is_finite() or self.min_order < 0):
+            raise InvalidInput(f"{self.min_order} is not a minimum order")
+
+    def cost(self, subtotal: Decimal) -> Decimal | None:
+        """Shipping for goods of that subtotal; None where the store takes no such order.
+
+        The tier with the highest `min_subtotal` not above the subtotal applies, whatever the others cost.
+        """
+        if self.min_order is not None and subtotal < self.min_order:
+            return None
+        reached = [tier for tier in self.tiers if tier.min_subtotal <= subtotal]
+        return max(reached, key=lambda tier: tier.min_subtotal).cost if reached else None
+
+    @classmethod
+    def flat(cls, cost: Decimal, *, free_from: Decimal | None = None) -> ShippingRule:
+        """One price for every parcel, free from a subtotal where one is given."""
+        tiers = [ShippingTier(Decimal(0), cost)]
+        if free_from is not None:
+            tiers.append(ShippingTier(free_from, Decimal(0)))
+        return cls(tuple(tiers))
+
+    def to_json(self) -> dict[str, Any]:
+        """The interfaces' form: {"tiers": [{"min_subtotal", "cost"}], "min_order"}, amounts as strings."""
+        return {
+            "tiers": [
+                {"min_subtotal": str(tier.min_subtotal), "cost": str(tier.cost)} for tier in self.tiers
+            ],
+            "min_order": None if self.min_order is None else str(self.min_order),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ShippingRule:
+        """Read the form that `to_json` writes; raises InvalidInput for anything else."""
+        try:
+            tiers = tuple(
+                ShippingTier(Decimal(str(tier["min_subtotal"])), Decimal(str(tier["cost"])))
+                for tier in document["tiers"]
+            )
+            least = document.get("min_order")
+            return cls(tiers, None if least is None else Decimal(str(least)))
+        except (KeyError, TypeError, AttributeError, InvalidOperation) as error:
+            raise InvalidInput(
+                "not a shipping rule",
+                place="shipping",
+                remedy='write {"tiers": [{"min_subtotal": "0", "cost": "4.90"}], "min_order": null}',
+            ) from error

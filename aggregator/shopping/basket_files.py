@@ -1,0 +1,262 @@
+"""Basket files: JSON read into a basket, every fault with its place and its remedy."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from aggregator.domain.carts import (
+    MAX_AMOUNT,
+    MAX_LINES,
+    MAX_OFFERS,
+    MAX_QUANTITY,
+    MAX_STORES,
+    Basket,
+    BasketLine,
+    BasketOffer,
+    BasketStore,
+)
+from aggregator.domain.errors import BasketError, InvalidInput
+from aggregator.domain.money import currency_exponent
+from aggregator.domain.shipping import ShippingRule, ShippingTier
+
+MAX_BYTES = 200_000_000
+MAX_TIERS = 100
+
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_Item = TypeVar("_Item")
+
+
+def read_basket(content: bytes) -> Basket:
+    """The basket a JSON file holds. Raises BasketError with the JSON path of the first fault."""
+    if len(content) > MAX_BYTES:
+        raise BasketError("the file is too large", place="$", remedy=f"at most {MAX_BYTES:,} bytes")
+    try:
+        document = json.loads(
+            content.decode("utf-8-sig"),
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=lambda name: Decimal(name.replace("Infinity", "inf")),
+            object_pairs_hook=_Object,
+        )
+    except UnicodeDecodeError as error:
+        raise BasketError(
+            f"not UTF-8 text at byte {error.start}", place="$", remedy="save the file as UTF-8"
+        ) from None
+    except json.JSONDecodeError as error:
+        problem = f"not JSON at line {error.lineno} column {error.colno} ({error.msg})"
+        raise BasketError(problem, place="$", remedy="correct it there") from None
+    except RecursionError:
+        raise BasketError("nested too deeply", place="$", remedy="see the format of a basket") from None
+    return _Reader(document).basket()
+
+
+class _Object(dict[str, object]):
+    """A JSON object that remembers which key was there twice."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.repeated: str | None = None
+        if len(self) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            self.repeated = next(key for key, count in counts.items() if count > 1)
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond what Decimal holds
+        return Decimal("inf")
+
+
+class _Reader:
+    def __init__(self, document: object) -> None:
+        self.document = document
+        self.currency = ""
+        self.decimals = 0
+
+    def basket(self) -> Basket:
+        keys = {"currency", "lines", "stores", "offers"}
+        fields = _fields(self.document, "$", keys, {"max_stores", "assumed_shipping"})
+        self.currency = _text(fields["currency"], "$.currency")
+        try:
+            self.decimals = currency_exponent(self.currency)
+        except InvalidInput as error:
+            raise BasketError(error.problem, place="$.currency", remedy=error.remedy) from None
+        lines = _items(fields["lines"], "$.lines", MAX_LINES, self._line)
+        _refuse_repeated([line.id for line in lines], "$.lines")
+        stores = _items(fields["stores"], "$.stores", MAX_STORES, self._store)
+        _refuse_repeated([store.id for store in stores], "$.stores")
+        line_ids, store_ids = {line.id for line in lines}, {store.id for store in stores}
+
+        def offer(value: object, path: str) -> BasketOffer:
+            return self._offer(value, path, line_ids, store_ids)
+
+        offers = _items(fields["offers"], "$.offers", MAX_OFFERS, offer)
+        _refuse_repeated([offer.id for offer in offers], "$.offers")
+        return Basket(
+            currency=self.currency,
+            lines=lines,
+            stores=stores,
+            offers=offers,
+            max_stores=_optional_count(fields.get("max_stores"), "$.max_stores", least=1),
+            assumed_shipping=self._optional_amount(fields.get("assumed_shipping"), "$.assumed_shipping"),
+        )
+
+    def _line(self, value: object, path: str) -> BasketLine:
+        fields = _fields(value, path, {"id", "quantity"}, set())
+        quantity = _count(fields["quantity"], f"{path}.quantity", least=1)
+        if quantity > MAX_QUANTITY:
+            raise BasketError(
+                f"{quantity} is too many", place=f"{path}.quantity", remedy=f"at most {MAX_QUANTITY:,}"
+            )
+        return BasketLine(_text(fields["id"], f"{path}.id"), quantity)
+
+    def _store(self, value: object, path: str) -> BasketStore:
+        fields = _fields(value, path, {"id"}, {"shipping"})
+        shipping = fields.get("shipping")
+        rule = None if shipping is None else self._shipping(shipping, f"{path}.shipping")
+        return BasketStore(_text(fields["id"], f"{path}.id"), rule)
+
+    def _shipping(self, value: object, path: str) -> ShippingRule:
+        fields = _fields(value, path, {"tiers"}, {"min_order", "currency"})
+        self._same_currency(fields, path)
+        tiers = _items(fields["tiers"], f"{path}.tiers", MAX_TIERS, self._tier)
+        seen: set[Decimal] = set()
+        for at, tier in enumerate(tiers):
+            if tier.min_subtotal in seen:
+                place = f"{path}.tiers[{at}].min_subtotal"
+                raise BasketError(
+                    f"a second tier from {tier.min_subtotal}", place=place, remedy="keep one of them"
+                )
+            seen.add(tier.min_subtotal)
+        return ShippingRule(tiers, self._optional_amount(fields.get("min_order"), f"{path}.min_order"))
+
+    def _tier(self, value: object, path: str) -> ShippingTier:
+        fields = _fields(value, path, {"min_subtotal", "cost"}, set())
+        start = self._amount(fields["min_subtotal"], f"{path}.min_subtotal")
+        return ShippingTier(start, self._amount(fields["cost"], f"{path}.cost"))
+
+    def _offer(self, value: object, path: str, lines: set[str], stores: set[str]) -> BasketOffer:
+        fields = _fields(value, path, {"id", "line", "store", "price"}, {"stock", "currency"})
+        self._same_currency(fields, path)
+        line, store = _text(fields["line"], f"{path}.line"), _text(fields["store"], f"{path}.store")
+        if line not in lines:
+            raise BasketError(
+                f"no line {_shown(line)}", place=f"{path}.line", remedy="use an id from $.lines"
+            )
+        if store not in stores:
+            raise BasketError(
+                f"no store {_shown(store)}", place=f"{path}.store", remedy="use an id from $.stores"
+            )
+        return BasketOffer(
+            id=_text(fields["id"], f"{path}.id"),
+            line=line,
+            store=store,
+            price=self._amount(fields["price"], f"{path}.price"),
+            stock=_optional_count(fields.get("stock"), f"{path}.stock", least=0),
+        )
+
+    def _same_currency(self, fields: _Object, path: str) -> None:
+        if "currency" in fields and fields["currency"] != self.currency:
+            problem = f"a second currency, {_shown(fields['currency'])}"
+            remedy = f"give every amount in {self.currency}"
+            raise BasketError(problem, place=f"{path}.currency", remedy=remedy)
+
+    def _optional_amount(self, value: object, path: str) -> Decimal | None:
+        return None if value is None else self._amount(value, path)
+
+    def _amount(self, value: object, path: str) -> Decimal:
+        remedy = 'give it like "19.99"'
+        if isinstance(value, str) and _AMOUNT.fullmatch(value):
+            value = Decimal(value)
+        if not isinstance(value, Decimal):
+            raise BasketError(f"{_shown(value)} is not an amount", place=path, remedy=remedy)
+        if not value.is_finite():
+            raise BasketError(f"{value} is not an amount", place=path, remedy=remedy)
+        if value < 0:
+            raise BasketError(f"{_shown(value)} is negative", place=path, remedy="amounts are 0 or more")
+        if value >= MAX_AMOUNT:
+            raise BasketError(f"{_shown(value)} is too large", place=path, remedy=f"less than {MAX_AMOUNT:f}")
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > self.decimals:
+            problem = f"{_shown(value)} has more decimals than {self.currency} has"
+            raise BasketError(problem, place=path, remedy=f"at most {self.decimals}")
+        return abs(value)  # turns -0 into 0
+
+
+def _fields(value: object, path: str, required: set[str], optional: set[str]) -> _Object:
+    if not isinstance(value, _Object):
+        raise BasketError(f"{_shown(value)} is not an object", place=path, remedy="give {...}")
+    known = ", ".join(sorted(required | optional))
+    if value.repeated is not None:
+        raise BasketError(
+            "the key is there twice", place=_key(path, value.repeated), remedy="keep one of them"
+        )
+    for key in value:
+        if key not in required and key not in optional:
+            raise BasketError("unknown key", place=_key(path, key), remedy=f"the keys here are {known}")
+    for key in sorted(required):
+        if key not in value:
+            raise BasketError("missing", place=_key(path, key), remedy=f"the keys here are {known}")
+    return value
+
+
+def _items(value: object, path: str, limit: int, read: Callable[[object, str], _Item]) -> tuple[_Item, ...]:
+    if not isinstance(value, list):
+        raise BasketError(f"{_shown(value)} is not a list", place=path, remedy="give [...]")
+    if len(value) > limit:
+        raise BasketError(f"{len(value):,} entries", place=path, remedy=f"at most {limit:,} can be planned")
+    return tuple(read(item, f"{path}[{at}]") for at, item in enumerate(value))
+
+
+def _refuse_repeated(ids: list[str], path: str) -> None:
+    seen: set[str] = set()
+    for at, identifier in enumerate(ids):
+        if identifier in seen:
+            problem = f"the id {_shown(identifier)} is there twice"
+            raise BasketError(problem, place=f"{path}[{at}].id", remedy="give each its own")
+        seen.add(identifier)
+
+
+def _text(value: object, path: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise BasketError(
+            f"{_shown(value)} is not a text", place=path, remedy="give a text that is not empty"
+        )
+    return value
+
+
+def _optional_count(value: object, path: str, *, least: int) -> int | None:
+    return None if value is None else _count(value, path, least=least)
+
+
+def _count(value: object, path: str, *, least: int) -> int:
+    if not isinstance(value, Decimal) or not value.is_finite() or value != value.to_integral_value():
+        raise BasketError(
+            f"{_shown(value)} is not a whole number", place=path, remedy=f"give {least} or more"
+        )
+    if value < least:
+        problem = f"{_shown(value)} is {'negative' if value < 0 else 'too few'}"
+        raise BasketError(problem, place=path, remedy=f"give {least} or more")
+    return int(min(value, MAX_AMOUNT))
+
+
+def _key(path: str, key: str) -> str:
+    return f"{path}.{key}" if _NAME.fullmatch(key) else f"{path}[{_shown(key)}]"
+
+
+def _shown(value: object) -> str:
+    """A value as JSON would write it, in ASCII and short."""
+    if isinstance(value, Decimal):
+        text = str(value)
+    elif isinstance(value, dict | list):
+        text = "{...}" if isinstance(value, dict) else "[...]"
+    else:
+        text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,240 @@
+"""The integer programme of a problem, and HiGHS to minimise one objective over it at a time.
+
+Columns: one 0/1 for each band of each store (its parcel is sent at this band's cost), then one whole
+number for each offer (units bought). Rows: a store uses at most one band; an offer is bought only where its
+store is used; a store's subtotal reaches its band's lower end, and stays below the upper end where a higher
+band may cost more (where it can only cost less, overrunning the end never pays); a line gets at most what is
+wanted; at most so many stores.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.shopping.planning.model import Problem, Quantities, Shop
+
+Floats = NDArray[np.float64]
+
+# Objectives from here on come too near the solver's tolerances for a proof to the last unit.
+TRUSTED_MAGNITUDE = 10**10
+_INFINITY = highspy.kHighsInf
+_ROW_WISE, _MINIMISE = 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`quantities` None: nothing permitted was found. `bound`: no objective is lower, None unproven."""
+
+    quantities: dict[int, int] | None
+    bound: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    columns: Sequence[int]
+    values: Sequence[float]
+    lower: float
+    upper: float
+
+
+class Programme:
+    """One problem's matrix. It only ever tightens, as one objective after the other is settled."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.places = list(problem.choices)
+        self.bands: dict[int, list[int]] = {}
+        first = 0
+        for shop in problem.shops.values():
+            self.bands[shop.number] = list(range(first, first + len(shop.bands)))
+            first += len(shop.bands)
+        self.first_offer = first
+        self.column_of = {place: first + at for at, place in enumerate(self.places)}
+        limits = [choice.limit for choice in problem.choices.values()]
+        self.upper: Floats = np.array([1.0] * first + limits, dtype=np.float64)
+        self.lower: Floats = np.zeros(len(self.upper))
+        self.rows: list[_Row] = []
+        self._add_shops()
+        self.line_rows = self._add_lines()
+        if problem.max_stores is not None and problem.max_stores < len(problem.shops):
+            self.at_most(self.store_count(), problem.max_stores)
+        self.trusted = _magnitude(problem) < TRUSTED_MAGNITUDE
+
+    def cost(self) -> Floats:
+        """The objective goods plus shipping."""
+        fees = [band.cost for shop in self.problem.shops.values() for band in shop.bands]
+        return self._objective(fees, [choice.price for choice in self.problem.choices.values()])
+
+    def units(self) -> Floats:
+        """The objective units bought."""
+        return self._objective([0] * self.first_offer, [1] * len(self.places))
+
+    def store_count(self) -> Floats:
+        """The objective stores used."""
+        return self._objective([1] * self.first_offer, [0] * len(self.places))
+
+    def unknown_count(self) -> Floats:
+        """The objective stores used whose shipping is unknown."""
+        unknown = [not shop.known for shop in self.problem.shops.values() for _ in shop.bands]
+        return self._objective(unknown, [0] * len(self.places))
+
+    def at_most(self, objective: Floats, value: float) -> None:
+        """Only plans whose objective is not above the value."""
+        columns = np.flatnonzero(objective)
+        self.rows.append(_Row(columns.tolist(), objective[columns].tolist(), -_INFINITY, value))
+
+    def buy_exactly(self, units: int) -> None:
+        """Only plans of so many units: each line in full where that is all that can be bought."""
+        if units == self.problem.full_units:
+            for line, wanted in self.problem.attainable().items():
+                row = self.rows[self.line_rows[line]]
+                self.rows[self.line_rows[line]] = _Row(row.columns, row.values, wanted, wanted)
+        else:
+            self.rows.append(_Row(list(self.column_of.values()), [1.0] * len(self.places), units, units))
+
+    def drop_what_costs_more(self, cost: int, deadline: float) -> None:
+        """Fix the columns that no plan of at most this cost can move.
+
+        Safe with every rule of the problem, since the relaxation holds them all: its optimum plus a column's
+        reduced cost is a lower bound of each plan that moves the column. Half a unit covers the tolerance.
+        """
+        if not self.trusted or time.monotonic() >= deadline:
+            return
+        highs = self._load(self.cost(), deadline, whole=False)
+        highs.run()
+        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return
+        slack = cost + 0.5 - highs.getInfo().objective_function_value
+        reduced = np.array(highs.getSolution().col_dual)
+        settled_low, settled_high = reduced > slack, -reduced > slack
+        self.upper = np.where(settled_low, self.lower, self.upper)
+        self.lower = np.where(settled_high, self.upper, self.lower)
+
+    def fix(self, quantities: Quantities, places: Sequence[int]) -> None:
+        """Only plans that buy of these offers what the given plan buys of them."""
+        for place in places:
+            column = self.column_of[place]
+            self.lower[column] = self.upper[column] = quantities.get(place, 0)
+
+    def unsettled(self) -> list[int]:
+        """The offers whose quantity is not fixed yet, in input order."""
+        return [place for place, at in self.column_of.items() if self.lower[at] < self.upper[at]]
+
+    def minimise(self, objective: Floats, start: Quantities, deadline: float) -> Answer:
+        """The least objective among the plans that are left; `start` is one of them."""
+        if time.monotonic() >= deadline:
+            return Answer(None, None)
+        highs = self._load(objective, deadline, whole=True)
+        solution = highspy.HighsSolution()
+        solution.col_value = self._values(start)
+        highs.setSolution(solution)
+        highs.run()
+        info, status = highs.getInfo(), highs.getModelStatus()
+        quantities = None
+        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
+            found = np.rint(np.array(highs.getSolution().col_value)[self.first_offer :]).astype(int)
+            quantities = {self.places[at]: int(found[at]) for at in np.flatnonzero(found)}
+        ended = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit)
+        bound = info.mip_dual_bound
+        if not self.trusted or status not in ended or not math.isfinite(bound):
+            return Answer(quantities, None)
+        return Answer(quantities, math.ceil(bound - 1e-3 - 1e-11 * abs(bound)))
+
+    def _objective(self, bands: Sequence[float], offers: Sequence[float]) -> Floats:
+        return np.array([*bands, *offers], dtype=np.float64)
+
+    def _values(self, plan: Quantities) -> list[float]:
+        values = [0.0] * len(self.upper)
+        subtotals: dict[int, int] = defaultdict(int)
+        for place, quantity in plan.items():
+            choice = self.problem.choices[place]
+            values[self.column_of[place]] = quantity
+            subtotals[choice.shop] += quantity * choice.price
+        for number, subtotal in subtotals.items():
+            reached = sum(band.low <= subtotal for band in self.problem.shops[number].bands)
+            values[self.bands[number][reached - 1]] = 1.0
+        return values
+
+    def _add_shops(self) -> None:
+        for shop in self.problem.shops.values():
+            bands = self.bands[shop.number]
+            columns: dict[int, list[int]] = defaultdict(list)
+            for choice in shop.choices:
+                columns[choice.line].append(self.column_of[choice.place])
+            if len(bands) > 1:
+                self.rows.append(_Row(bands, [1.0] * len(bands), 0, 1))
+            for line, offers in columns.items():
+                for column in offers:
+                    self._only_where_used([column], self.upper[column], bands)
+                if len(offers) > 1:
+                    self._only_where_used(offers, self.problem.demand[line], bands)
+            self._add_subtotal(shop, bands)
+
+    def _only_where_used(self, offers: list[int], limit: float, bands: list[int]) -> None:
+        values = [1.0] * len(offers) + [-float(limit)] * len(bands)
+        self.rows.append(_Row([*offers, *bands], values, -_INFINITY, 0))
+
+    def _add_subtotal(self, shop: Shop, bands: list[int]) -> None:
+        columns = [self.column_of[choice.place] for choice in shop.choices] + bands
+        prices = [float(choice.price) for choice in shop.choices]
+        if any(band.low for band in shop.bands):
+            self.rows.append(_Row(columns, prices + [-float(b.low) for b in shop.bands], 0, _INFINITY))
+        if any(low.cost < high.cost for low, high in zip(shop.bands, shop.bands[1:], strict=False)):
+            reach = sum(choice.price * choice.limit for choice in shop.choices)
+            ends = [-float(reach if band.high is None else band.high) for band in shop.bands]
+            self.rows.append(_Row(columns, prices + ends, -_INFINITY, 0))
+
+    def _add_lines(self) -> dict[int, int]:
+        columns: dict[int, list[int]] = defaultdict(list)
+        for choice in self.problem.choices.values():
+            columns[choice.line].append(self.column_of[choice.place])
+        rows: dict[int, int] = {}
+        for line, offers in columns.items():
+            rows[line] = len(self.rows)
+            self.rows.append(_Row(offers, [1.0] * len(offers), -_INFINITY, self.problem.demand[line]))
+        return rows
+
+    def _load(self, objective: Floats, deadline: float, *, whole: bool) -> highspy.Highs:
+        highs = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy's class has no annotations
+        highs.setOptionValue("output_flag", False)
+        highs.setOptionValue("threads", 1)
+        highs.setOptionValue("mip_rel_gap", 0.0)
+        highs.setOptionValue("mip_abs_gap", 0.5)  # objectives are whole numbers
+        highs.setOptionValue("time_limit", max(0.01, deadline - time.monotonic()))
+        starts = np.zeros(len(self.rows) + 1, dtype=np.int32)
+        np.cumsum([len(row.columns) for row in self.rows], out=starts[1:])
+        highs.passModel(
+            len(self.upper),
+            len(self.rows),
+            int(starts[-1]),
+            _ROW_WISE,
+            _MINIMISE,
+            0.0,
+            objective,
+            self.lower,
+            self.upper,
+            np.array([row.lower for row in self.rows], dtype=np.float64),
+            np.array([row.upper for row in self.rows], dtype=np.float64),
+            starts[:-1],
+            np.array([column for row in self.rows for column in row.columns], dtype=np.int32),
+            np.array([value for row in self.rows for value in row.values], dtype=np.float64),
+            np.full(len(self.upper), 1 if whole else 0, dtype=np.int32),
+        )
+        return highs
+
+
+def _magnitude(problem: Problem) -> int:
+    dearest: dict[int, int] = defaultdict(int)
+    for choice in problem.choices.values():
+        dearest[choice.line] = max(dearest[choice.line], choice.price)
+    fees = sum(max(band.cost for band in shop.bands) for shop in problem.shops.values())
+    lows = max((shop.bands[-1].low for shop in problem.shops.values()), default=0)
+    return max(fees + sum(price * problem.demand[line] for line, price in dearest.items()), lows)

@@ -1,0 +1,236 @@
+"""The order of what is best, settled objective by objective, each with its proof.
+
+Units first, then stores with unknown shipping (where nothing is assumed for it), then cost, then the number
+of stores. Plans equal in all of these are told apart by input order: going through the offers as they stand
+in the basket, the plan that buys more of the first offer where they differ is taken.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from aggregator.shopping.planning.model import Problem, Quantities, Score, Shop, cheapest_first
+from aggregator.shopping.planning.programme import Programme
+from aggregator.shopping.planning.start import find_start
+
+_START_SHARE = 0.25  # of the time, at most, for the start plan
+_BLOCK = 2**20  # weights of one step through the input order stay below
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A permitted plan and what is proven of it.
+
+    `bound`: no plan of as many units and unknown stores costs less.
+    """
+
+    quantities: Quantities
+    score: Score
+    bound: int
+    units_proven: bool
+    unknown_proven: bool
+    stores_proven: bool
+
+    @property
+    def proven(self) -> bool:
+        """Whether no plan is better in units, unknown stores, cost and number of stores."""
+        return (
+            self.units_proven and self.unknown_proven and self.stores_proven and self.bound == self.score.cost
+        )
+
+
+def solve(problem: Problem, deadline: float, *, ties: bool = True) -> Solved | None:
+    """The best plan, or the best found by the deadline (`time.monotonic`); None if nothing can be bought.
+
+    Without `ties` the number of stores and the input order are left open, and so unproven.
+    """
+    if not problem.shops:
+        return None
+    if len(problem.shops) == 1 or problem.max_stores == 1:
+        return _solve_single(problem, deadline)
+    return _Search(problem, deadline).run(ties=ties)
+
+
+def cheapest_in_shop(problem: Problem, shop: Shop, wanted: dict[int, int], deadline: float) -> Solved | None:
+    """These units of these lines at one store, as cheap as it sells them; None where it does not."""
+    alone = problem.only(shop, wanted)
+    if alone.full_units != sum(wanted.values()):
+        return None
+    if shop.fee(cheapest_first(shop.choices, wanted, dearest=True)[1]) is None:
+        return None
+    plan, subtotal = cheapest_first(shop.choices, wanted)
+    fee = shop.fee(subtotal)
+    least = _least_at(shop, subtotal)
+    if fee is not None and subtotal + fee == least and _only_at(shop, subtotal, least):
+        score = alone.score(plan)
+        if score is not None:
+            return Solved(plan, score, score.cost, True, True, True)
+    return _Search(alone, deadline).run(ties=True)
+
+
+def least_cost(problem: Problem, units: int) -> int:
+    """No plan of so many units costs less: the cheapest units there are, and the cheapest parcel."""
+    left = list(problem.demand)
+    total = min(band.cost for shop in problem.shops.values() for band in shop.bands) if units else 0
+    for choice in sorted(problem.choices.values(), key=lambda choice: choice.price):
+        taken = min(choice.limit, left[choice.line], units)
+        left[choice.line] -= taken
+        units -= taken
+        total += taken * choice.price
+    return total
+
+
+def least_stores(problem: Problem, units: int) -> int:
+    """No plan of so many units uses fewer stores: the widest stores, as if they shared no line."""
+    widest = sorted((sum(s.capacity(problem.demand).values()) for s in problem.shops.values()), reverse=True)
+    count = 0
+    while units > 0 and count < len(widest):
+        units -= widest[count]
+        count += 1
+    return count
+
+
+def earlier(left: Quantities, right: Quantities) -> bool:
+    """Whether the left plan comes before the right one in input order."""
+    for place in sorted(left.keys() | right.keys()):
+        if left.get(place, 0) != right.get(place, 0):
+            return left.get(place, 0) > right.get(place, 0)
+    return False
+
+
+class _Search:
+    def __init__(self, problem: Problem, deadline: float) -> None:
+        self.problem = problem
+        self.deadline = deadline
+        now = time.monotonic()
+        self.best: Quantities = find_start(problem, now + (deadline - now) * _START_SHARE)
+        score = problem.score(self.best)
+        if score is None:
+            raise AssertionError("the start plan is permitted")
+        self.score = score
+        self.programme = Programme(problem)
+
+    def run(self, *, ties: bool) -> Solved:
+        problem, programme = self.problem, self.programme
+        units_proven = self._settle_units()
+        programme.buy_exactly(problem.full_units - self.score.unbought)
+        unknown_proven = self._settle_unknown()
+        bound = self._settle_cost()
+        stores_proven = False
+        if ties and units_proven and unknown_proven and bound == self.score.cost:
+            programme.drop_what_costs_more(self.score.cost, self.deadline)
+            programme.at_most(programme.cost(), self.score.cost)
+            stores_proven = self._settle_stores()
+            if stores_proven:
+                self._settle_input_order()
+        return Solved(self.best, self.score, bound, units_proven, unknown_proven, stores_proven)
+
+    def _settle_units(self) -> bool:
+        if not self.score.unbought:
+            return True
+        answer = self.programme.minimise(-self.programme.units(), self.best, self.deadline)
+        self._consider(answer.quantities)
+        bought = self.problem.full_units - self.score.unbought
+        return not self.score.unbought or (answer.bound is not None and bought >= -answer.bound)
+
+    def _settle_unknown(self) -> bool:
+        if not self.problem.ranks_unknown():
+            return True
+        proven = not self.score.unknown
+        if not proven:
+            answer = self.programme.minimise(self.programme.unknown_count(), self.best, self.deadline)
+            self._consider(answer.quantities)
+            proven = not self.score.unknown or (
+                answer.bound is not None and answer.bound >= self.score.unknown
+            )
+        self.programme.at_most(self.programme.unknown_count(), self.score.unknown)
+        return proven
+
+    def _settle_cost(self) -> int:
+        least = least_cost(self.problem, self.problem.full_units - self.score.unbought)
+        if least == self.score.cost:
+            return least
+        answer = self.programme.minimise(self.programme.cost(), self.best, self.deadline)
+        self._consider(answer.quantities)
+        return least if answer.bound is None else min(max(least, answer.bound), self.score.cost)
+
+    def _settle_stores(self) -> bool:
+        units = self.problem.full_units - self.score.unbought
+        proven = self.score.stores <= least_stores(self.problem, units)
+        if not proven:
+            answer = self.programme.minimise(self.programme.store_count(), self.best, self.deadline)
+            self._consider(answer.quantities)
+            proven = answer.bound is not None and answer.bound >= self.score.stores
+        self.programme.at_most(self.programme.store_count(), self.score.stores)
+        return proven
+
+    def _settle_input_order(self) -> None:
+        """Block by block through the offers not settled yet, the earliest weighing most."""
+        unsettled = self.programme.unsettled()
+        while unsettled:
+            block: list[int] = []
+            weight, weights = 1, []
+            for place in unsettled:
+                radix = self.problem.choices[place].limit + 1
+                if block and weight * radix > _BLOCK:
+                    break
+                block.append(place)
+                weights.append(radix)
+                weight *= radix
+            objective = self.programme.units() * 0
+            for place, radix in zip(block, weights, strict=True):
+                weight //= radix
+                objective[self.programme.column_of[place]] = -float(weight)
+            answer = self.programme.minimise(objective, self.best, self.deadline)
+            if answer.quantities is None or self.problem.score(answer.quantities) != self.score:
+                return
+            if earlier(answer.quantities, self.best):
+                self.best = answer.quantities
+            self.programme.fix(self.best, block)
+            unsettled = unsettled[len(block) :]
+
+    def _consider(self, quantities: Quantities | None) -> None:
+        """Take what the solver found if the exact score agrees that it is better."""
+        score = None if not quantities else self.problem.score(quantities)
+        if quantities is not None and score is not None and score < self.score:
+            self.best, self.score = quantities, score
+
+
+def _solve_single(problem: Problem, deadline: float) -> Solved | None:
+    """Each store by itself; only those that may beat the best so far are worked out."""
+    best: Solved | None = None
+    bounds: dict[tuple[int, int], int] = {}
+    for shop in problem.shops.values():
+        wanted = shop.capacity(problem.demand)
+        unbought = problem.full_units - sum(wanted.values())
+        unknown = int(problem.ranks_unknown() and not shop.known)
+        least = _least_at(shop, cheapest_first(shop.choices, wanted)[1])
+        if best is not None and (unbought, unknown, least) > best.score[:3]:
+            continue
+        found = cheapest_in_shop(problem, shop, wanted, deadline)
+        if found is None:
+            continue
+        group = (unbought, unknown)
+        bounds[group] = min(bounds.get(group, found.bound), found.bound)
+        found = replace(found, score=found.score._replace(unbought=unbought, unknown=unknown))
+        if (
+            best is None
+            or found.score < best.score
+            or (found.score == best.score and earlier(found.quantities, best.quantities))
+        ):
+            best = found
+    if best is None:
+        return None
+    return replace(best, bound=min(best.bound, bounds[best.score[:2]]))
+
+
+def _least_at(shop: Shop, subtotal: int) -> int:
+    """No plan of goods worth at least this much costs less at the store."""
+    reachable = [band for band in shop.bands if band.high is None or band.high >= subtotal]
+    return min(max(band.low, subtotal) + band.cost for band in reachable)
+
+
+def _only_at(shop: Shop, subtotal: int, least: int) -> bool:
+    """Whether no higher subtotal costs as little."""
+    return all(band.low + band.cost > least for band in shop.bands if band.low > subtotal)
