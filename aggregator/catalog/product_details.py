@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, aliased
 
+from aggregator.catalog.offers import CHECKED_AT
 from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
 from aggregator.db.models import (
     MatchLinkRow,
@@ -39,11 +40,6 @@ from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 
 _MOST_MOVES = 20
 _MOST_VARIANTS = 60
-
-
-def checked_at_column() -> ColumnElement[datetime]:
-    """When an offer was last checked: its own note, else its store's last complete run, else its first sight."""
-    return func.coalesce(OfferCheckRow.checked_at, StoreRow.checked_at, OfferRow.first_seen_at)
 
 
 def get_product_detail(
@@ -122,7 +118,7 @@ def _follow(session: Session, product_id: int) -> MovedProduct:
 
 def _offers(session: Session, product_id: int) -> list[tuple[OfferRow, StoreRow, datetime]]:
     rows = session.execute(
-        select(OfferRow, StoreRow, checked_at_column())
+        select(OfferRow, StoreRow, CHECKED_AT)
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
         .where(OfferRow.product_id == product_id, OfferRow.gone_at.is_(None))

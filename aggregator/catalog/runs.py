@@ -127,3 +127,15 @@ def due_stores(session: Session, *, limit: int = 100) -> list[str]:
         update(StoreRow).where(StoreRow.id.in_(store_ids)).values(crawl_sent_at=now).returning(StoreRow.slug)
     )
     return sorted(slugs)
+
+
+def leave_run(session: Session, slug: str) -> None:
+    """A reader that must stop lets go of its run, so that the next one takes it up at once."""
+    session.execute(
+        update(RunRow)
+        .where(
+            RunRow.state == "running",
+            RunRow.store_id.in_(select(StoreRow.id).where(StoreRow.slug == slug)),
+        )
+        .values(heartbeat_at=datetime.now(UTC) - 2 * DEAD_AFTER)
+    )

@@ -1,0 +1,42 @@
+"""Crawling a store that is due."""
+
+from __future__ import annotations
+
+import logging
+
+import dramatiq
+from dramatiq.middleware import Interrupt
+from spiders.runner import crawl_store as read_store
+
+from aggregator.catalog.runs import leave_run
+from aggregator.domain.errors import Conflict, NotFound, StoreError
+from workers.actors.matching import match_pending_offers
+from workers.context import current
+
+log = logging.getLogger("click2cart.crawling")
+
+_A_DAY = 24 * 3600 * 1000
+
+
+# The clock asks again for what was not done, so the queue need not try again by itself.
+@dramatiq.actor(max_retries=0, time_limit=_A_DAY, notify_shutdown=True, queue_name="crawling")
+def crawl_store(slug: str) -> None:
+    """Crawl one store if it is due; harmless when it is not, or when another worker was quicker."""
+    context = current()
+    try:
+        report = read_store(context.settings, context.sessions, slug, trigger="schedule")
+    except Interrupt:
+        with context.sessions.begin() as session:
+            leave_run(session, slug)
+        raise
+    except (Conflict, NotFound, StoreError) as error:
+        log.warning("%s", error)
+        return
+    if report is None:
+        return
+    log.info(
+        "%s: %s, %d seen, %d new, %d changed, %d gone, %d quarantined",
+        slug, report.state, report.seen, report.new, report.changed, report.gone, report.quarantined,
+    )  # fmt: skip
+    if report.new or report.changed:
+        match_pending_offers.send()

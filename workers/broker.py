@@ -1,0 +1,40 @@
+"""The worker process: takes jobs from the queue until told to stop."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import signal
+import threading
+
+import dramatiq
+
+from aggregator.settings import Settings
+from workers.context import working
+
+# A crawl that is interrupted leaves its run to be taken up, so waiting long for it gains nothing.
+_PATIENCE_MS = 10_000
+
+
+def load_actors() -> None:
+    """Declare every actor on the broker that is set now; call it after the broker is set."""
+    package = importlib.import_module("workers.actors")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"workers.actors.{module.name}")
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with working(settings):
+        load_actors()
+        worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=settings.worker_threads)
+        worker.start()
+        try:
+            stop.wait()
+        finally:
+            worker.stop(timeout=_PATIENCE_MS)

@@ -1,0 +1,108 @@
+"""The clock process: of several, one leads and puts due jobs into the queue."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from dramatiq.errors import ConnectionError as BrokerUnreachable
+from redis.exceptions import RedisError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from aggregator.catalog.matches import count_pending_offers
+from aggregator.catalog.runs import due_stores
+from aggregator.settings import Settings
+from workers.broker import load_actors
+from workers.context import WorkContext, working
+
+log = logging.getLogger("click2cart.clock")
+
+# Any constant will do, as long as all clocks agree on it.
+_LEADER_LOCK = 0x436C_6F63
+TICK_SECONDS = 2
+UPKEEP_SECONDS = 3600
+
+
+class Leadership:
+    """An advisory lock held by one connection for as long as this clock lives: one leader a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    def is_held(self) -> bool:
+        """Whether this clock leads; takes the lead if nobody has it, and notices a lost connection."""
+        try:
+            if self._connection is not None:
+                self._connection.execute(text("select 1"))
+                return True
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": _LEADER_LOCK}):
+                self._connection = connection
+                log.info("this clock leads")
+                return True
+            connection.close()
+        except DBAPIError:
+            log.warning("the database does not answer; the clock waits")
+            self.give_up()
+        return False
+
+    def give_up(self) -> None:
+        """Let another clock lead."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+
+def tick(context: WorkContext) -> None:
+    """Ask for what is due: crawls, matching. A message that is lost is asked for again by a later tick."""
+    from workers.actors.crawling import crawl_store
+    from workers.actors.matching import match_pending_offers
+
+    with context.sessions.begin() as session:
+        slugs = due_stores(session)
+        pending = count_pending_offers(session)
+    for slug in slugs:
+        crawl_store.send(slug)
+    if pending:
+        match_pending_offers.send()
+
+
+def run_clock(settings: Settings) -> None:
+    """Tick until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with working(settings) as context:
+        load_actors()
+        from workers.actors.upkeep import forget_old_rows
+
+        leadership = Leadership(context.sessions.kw["bind"])
+
+        def led_tick() -> None:
+            if not leadership.is_held():
+                return
+            try:
+                tick(context)
+            except (DBAPIError, RedisError, BrokerUnreachable) as error:
+                log.warning("nothing was asked for: %s", str(error).splitlines()[0])
+
+        def led_upkeep() -> None:
+            if leadership.is_held():
+                forget_old_rows.send()
+
+        scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
+        scheduler.add_job(led_upkeep, "interval", seconds=UPKEEP_SECONDS)
+        scheduler.start()
+        try:
+            stop.wait()
+        finally:
+            scheduler.shutdown()
+            leadership.give_up()
