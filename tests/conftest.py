@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
@@ -18,6 +19,16 @@ from aggregator.db.embedded import embedded_services
 from aggregator.db.migrate import migrate
 from aggregator.db.session import Sessions, engine_for
 from aggregator.settings import Settings
+
+# The same examples every time, and no failure because a machine is slow; `make prove` looks further.
+hypothesis.settings.register_profile(
+    "sample",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    database=None,
+)
+hypothesis.settings.load_profile("sample")
 
 
 @pytest.fixture(scope="session")
