@@ -1,0 +1,318 @@
+"""The fetcher: guarded, polite, bounded in size, time and redirects."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, Throttled, UnreadableAnswer
+from aggregator.domain.web_addresses import WebAddress, join_web_address
+from aggregator.fetching.answers import Answer, decoded, gunzipped_if_gzip
+from aggregator.fetching.guard import AddressGuard, Deadline, GuardedTransport
+from aggregator.fetching.politeness import (
+    AGENT,
+    ROBOTS_MAX_BYTES,
+    SHARED_POLITENESS,
+    Politeness,
+    RobotsRules,
+    read_robots,
+)
+from aggregator.settings import Settings
+
+MAX_REDIRECTS = 5
+_ATTEMPTS = 3
+_THROTTLED = frozenset({429, 430, 503})
+_FAILED = frozenset({408, 500, 502, 504, 520, 521, 522, 523, 524})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PATIENCE_SECONDS = 60.0
+
+
+def user_agent(settings: Settings) -> str:
+    """How every request names us, with the operator's contact where one is set."""
+    contact = "".join(
+        character for character in settings.contact if character.isascii() and character.isprintable()
+    )
+    return f"{AGENT}/{version('click2cart')}" + (f" (+{contact})" if contact else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    response: httpx.Response
+    url: str
+    is_downgraded: bool
+
+
+class Fetcher:
+    """Fetches for one job in one thread; use it as a context manager. Counts `requests` and `bytes_received`.
+
+    `budget` is the most requests it will make, robots.txt and redirects included. `transport` and `sleep`
+    are there for tests; a fetcher with its own transport keeps its own robots rules, too.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        obey_robots: bool = True,
+        budget: int | None = None,
+        transport: httpx.BaseTransport | None = None,
+        politeness: Politeness | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.requests = 0
+        self.bytes_received = 0
+        self._guard = AddressGuard(settings)
+        self._deadline = Deadline()
+        self._obeys_robots = obey_robots
+        self._budget = budget
+        self._politeness = politeness or (Politeness() if transport else SHARED_POLITENESS)
+        self._sleep = sleep
+        self._client = httpx.Client(
+            transport=transport or GuardedTransport(self._guard, self._deadline),
+            trust_env=False,
+            timeout=httpx.Timeout(20.0),
+            headers={
+                "User-Agent": user_agent(settings),
+                "Accept": "*/*",
+                "Accept-Encoding": "gzip, deflate",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 20_000_000,
+        max_seconds: float = 60.0,
+        is_cut: bool = False,
+    ) -> Answer:
+        """The answer of whatever status, after redirects and retries.
+
+        With `is_cut` a longer body than `max_bytes` is cut off there instead of refused.
+
+        Raises FetchRefused (guard, robots.txt, budget, size), Throttled (the store's patience request is
+        longer than ours), FetchFailed (network, or 5xx again and again) and UnreadableAnswer (broken coding).
+        """
+        try:
+            return self._get(url, headers or {}, max_bytes, max_seconds, is_cut)
+        except FetchFailed as error:
+            if error.status is not None or not isinstance(error.__cause__, httpx.TransportError):
+                raise
+            # It broke off in the middle of its body, once may be chance.
+            return self._get(url, headers or {}, max_bytes, max_seconds, is_cut)
+
+    def get_json(self, url: str, *, max_bytes: int = 50_000_000) -> tuple[Answer, Any]:
+        """An answer of status 200 and its JSON document; asked once more where it cannot be read.
+
+        Raises as `get` does, FetchFailed for another status and UnreadableAnswer for what is no JSON.
+        """
+        try:
+            answer = self.get(url, max_bytes=max_bytes).expect_ok()
+            return answer, answer.json()
+        except UnreadableAnswer:
+            answer = self.get(url, max_bytes=max_bytes).expect_ok()
+            return answer, answer.json()
+
+    def _get(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, max_seconds: float, is_cut: bool
+    ) -> Answer:
+        with self._arriving(url, headers, max_seconds, _ATTEMPTS) as arrival:
+            body = self._beginning(arrival, max_bytes) if is_cut else b"".join(self._body(arrival, max_bytes))
+            return Answer(
+                arrival.url,
+                arrival.response.status_code,
+                {name.lower(): value for name, value in arrival.response.headers.items()},
+                body,
+                arrival.is_downgraded,
+            )
+
+    def stream(
+        self, url: str, *, max_bytes: int = 2_000_000_000, max_seconds: float = 3600.0
+    ) -> Iterator[bytes]:
+        """The pieces of a long file, a gzip file's content decompressed; only status 200 will do.
+
+        `max_bytes` counts after decompression. Raises as `get` does, also in the middle.
+        """
+        with self._arriving(url, {}, max_seconds, _ATTEMPTS) as arrival:
+            status = arrival.response.status_code
+            if status != 200:
+                raise FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
+            total = 0
+            for piece in gunzipped_if_gzip(self._body(arrival, max_bytes), url=arrival.url):
+                total += len(piece)
+                if total > max_bytes:
+                    raise FetchRefused(arrival.url, f"is larger than {max_bytes:,} bytes")
+                yield piece
+
+    def robots(self, url: str) -> RobotsRules:
+        """The robots.txt rules of the origin of `url`: fetched once, kept for 24 hours."""
+        address = self._guard.check(url)
+        kept = self._politeness.kept_rules(address.origin)
+        if kept is not None:
+            return kept
+        try:
+            with self._arriving(f"{address.origin}/robots.txt", {}, 20.0, 2, is_robots=True) as arrival:
+                body = self._robots_body(arrival)
+                rules = read_robots(arrival.response.status_code, body)
+        except FetchRefused:
+            raise
+        except StoreError as error:
+            rules = read_robots(error.status if isinstance(error, FetchFailed) else None, "")
+        self._politeness.keep_rules(address.origin, rules)
+        return rules
+
+    def _robots_body(self, arrival: _Arrival) -> str:
+        if arrival.response.status_code >= 300:
+            return ""
+        return self._beginning(arrival, ROBOTS_MAX_BYTES).decode("utf-8-sig", "replace")
+
+    def _beginning(self, arrival: _Arrival, length: int) -> bytes:
+        body = bytearray()
+        for piece in self._body(arrival, length + (1 << 20)):
+            body += piece
+            if len(body) >= length:
+                break
+        return bytes(body[:length])
+
+    @contextmanager
+    def _arriving(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        max_seconds: float,
+        attempts: int,
+        *,
+        is_robots: bool = False,
+    ) -> Iterator[_Arrival]:
+        arrival = self._persist(url, headers, max_seconds, attempts, is_robots)
+        try:
+            yield arrival
+        except httpx.TransportError as error:
+            raise FetchFailed(arrival.url, f"broke off: {error}") from error
+        finally:
+            arrival.response.close()
+
+    def _persist(
+        self, url: str, headers: Mapping[str, str], max_seconds: float, attempts: int, is_robots: bool
+    ) -> _Arrival:
+        """Try until there is an answer to hand on, or attempts and patience are used up."""
+        patience = _PATIENCE_SECONDS
+        failures = 0
+        while True:
+            failure: FetchFailed
+            asked: float | None = None
+            try:
+                arrival = self._follow(url, headers, max_seconds, is_robots)
+            except httpx.TransportError as error:
+                failure = FetchFailed(url, f"cannot be reached: {error}")
+            else:
+                status = arrival.response.status_code
+                if status not in _THROTTLED | _FAILED:
+                    return arrival
+                arrival.response.close()
+                asked = _retry_after(arrival.response.headers.get("retry-after"))
+                if status in _THROTTLED and not (status == 503 and asked is None):
+                    failure = Throttled(arrival.url, status=status, retry_after=asked)
+                else:
+                    failure = FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
+            failures += 1
+            pause = asked if asked is not None else 0.5 * 2**failures * random.uniform(0.8, 1.2)
+            patience -= pause
+            # Being asked to wait is no failure: that ends with our patience, not with the attempts.
+            if patience < 0 or (failures >= attempts and asked is None):
+                raise failure
+            self._politeness.pause(self._guard.check(failure.url), pause)
+
+    def _follow(self, url: str, headers: Mapping[str, str], max_seconds: float, is_robots: bool) -> _Arrival:
+        started = self._guard.check(url)
+        is_downgraded = False
+        for _ in range(MAX_REDIRECTS + 1):
+            address = self._guard.check(url)
+            if self._obeys_robots and not is_robots:
+                self._obey(url)
+            response = self._send(
+                url, address, headers if address.origin == started.origin else {}, max_seconds
+            )
+            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                return _Arrival(response, url, is_downgraded)
+            response.close()
+            target = join_web_address(url, response.headers["location"])
+            if target is None:
+                raise FetchRefused(url, "redirects to an address that is not fetched")
+            is_downgraded = is_downgraded or (address.scheme == "https" and target.startswith("http:"))
+            url = target
+        raise FetchRefused(url, f"redirects more than {MAX_REDIRECTS} times")
+
+    def _obey(self, url: str) -> None:
+        rules = self.robots(url)
+        if not rules.allows(url):
+            if rules.state == "unreachable":
+                raise FetchRefused(url, "robots.txt of this site cannot be read, so nothing is fetched")
+            raise FetchRefused(url, f"robots.txt forbids it for {AGENT}")
+
+    def _send(
+        self, url: str, address: WebAddress, headers: Mapping[str, str], max_seconds: float
+    ) -> httpx.Response:
+        if self._budget is not None and self.requests >= self._budget:
+            raise FetchRefused(url, f"the budget of {self._budget} requests is used up")
+        gap = self._politeness.gap(address, is_own=self._guard.is_allowed_private(address))
+        wait = self._politeness.turn(address, gap)
+        if wait > 0:
+            self._sleep(wait)
+        self.requests += 1
+        self._deadline.start(max_seconds)
+        try:
+            request = self._client.build_request("GET", url, headers=dict(headers))
+        except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+            raise FetchRefused(url, "cannot be read as an address") from error
+        return self._client.send(request, stream=True)
+
+    def _body(self, arrival: _Arrival, max_bytes: int) -> Iterator[bytes]:
+        encoding = arrival.response.headers.get("content-encoding", "")
+        return decoded(
+            self._received(arrival.response), url=arrival.url, encoding=encoding, max_bytes=max_bytes
+        )
+
+    def _received(self, response: httpx.Response) -> Iterator[bytes]:
+        # Not `iter_raw`, which refuses answers that a test's transport has already read.
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        for piece in response.stream:
+            self.bytes_received += len(piece)
+            yield piece
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for, given as seconds or as a date; None for none or nonsense."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text.strip()[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)

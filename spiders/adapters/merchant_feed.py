@@ -1,0 +1,243 @@
+"""Google Merchant feeds (RSS, Atom, text), streamed; items may carry a link that adds them to the cart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
+from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
+from aggregator.domain.stores import (
+    NOT_DETECTED,
+    Detection,
+    HandOff,
+    HandOffLine,
+    Page,
+    Signal,
+    Source,
+    Store,
+)
+from aggregator.domain.web_addresses import is_on_site, join_web_address
+from aggregator.fetching import Fetcher
+from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
+from spiders.feed_rows import read_rows
+from spiders.handoffs import fill_template, product_links
+from spiders.live_checks import state_of, unknown_state
+from spiders.untrusted import address, code, decimal, mapping, refused, storable, text
+
+_NAMESPACE = "base.google.com/ns/1.0"
+_USUAL_PLACE = "/feed.xml"
+_FEED_LINK = re.compile(r"<link\b[^>]*\btype=[\"']?application/(?:rss|atom)\+xml[^>]*>", re.IGNORECASE)
+_HREF = re.compile(r"\bhref=[\"']?([^\"'>\s]+)", re.IGNORECASE)
+_PRODUCT_FEED = re.compile(r"google|merchant|product|shopping|feed\.xml", re.IGNORECASE)
+_PRICE = re.compile(r"(?:([A-Z]{3})\s*)?([\d.,' ]*\d)(?:\s*([A-Z]{3}))?")
+_VARIANT_NAMES = ("color", "size", "material", "pattern", "gender", "age_group")
+
+
+class MerchantFeedSource:
+    """Streams the feed; each item is an offer."""
+
+    def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
+        """Every item. Raises StoreError where the feed breaks off or is none."""
+        url = _feed_url(store)
+        for row in read_rows(fetcher.stream(url), url=url):
+            yield read_item(row, url, country=store.country)
+
+
+def _feed_url(store: Store) -> str:
+    url = store.options.get("feed_url")
+    if not url:
+        raise FetchRefused(store.url, "no feed is known; give it with --set feed_url=https://…")
+    return url
+
+
+def read_item(
+    row: Mapping[str, Any], feed_url: str, *, country: str | None = None, now: datetime | None = None
+) -> RawOffer | InvalidOffer:
+    """One item of a feed, its prices as "15.00 EUR" or in the wilder forms that normalization reads."""
+    external_id, title = _text(row, "id"), _text(row, "title")
+    url = address(feed_url, _text(row, "link"))
+    if external_id is None or title is None or url is None:
+        missing = [
+            name for name, value in (("id", external_id), ("title", title), ("link", url)) if not value
+        ]
+        return refused(
+            f"no_{missing[0]}", dict(row), external_id=external_id, title=title, url=url or "",
+            detail=f"a feed item without {' and '.join(missing)}",
+        )  # fmt: skip
+    if "subscription_cost" in row:
+        return refused(
+            "subscription", dict(row), external_id=external_id, title=title, url=url,
+            detail="the price is only the first payment",
+        )  # fmt: skip
+    asked, currency = read_feed_price(_text(row, "price"))
+    sale, sale_currency = read_feed_price(_text(row, "sale_price"))
+    is_reduced = (
+        isinstance(sale, Decimal)
+        and isinstance(asked, Decimal)
+        and sale < asked
+        and sale_currency == currency
+        and _is_now(_text(row, "sale_price_effective_date"), now or datetime.now(UTC))
+    )
+    template = _text(row, "checkout_link_template")
+    return RawOffer(
+        external_id=external_id,
+        url=url,
+        title=title,
+        price=sale if is_reduced else asked,
+        price_currency=currency,
+        list_price=asked if is_reduced else None,
+        price_kind="sale" if is_reduced else None,
+        availability=_text(row, "availability"),
+        item_condition=_text(row, "condition"),
+        brand=_text(row, "brand"),
+        gtin=code(_text(row, "gtin")),
+        mpn=code(_text(row, "mpn")),
+        category=_text(row, "product_type") or _text(row, "google_product_category"),
+        image_url=address(feed_url, _text(row, "image_link")),
+        item_group_id=code(_text(row, "item_group_id")),
+        variant_attributes={name: value for name in _VARIANT_NAMES if (value := _text(row, name))},
+        shipping_cost=_shipping(row.get("shipping"), currency, country),
+        handoff={"checkout_link_template": template} if template else {},
+        source="feed",
+        raw=storable(dict(row)),
+    )
+
+
+def _text(row: Mapping[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    return text(value[0] if isinstance(value, list) else value)
+
+
+def read_feed_price(words: str | None) -> tuple[Decimal | str | None, str | None]:
+    """("15.00 EUR") as (15.00, "EUR"); amounts in other notations stay text beside their currency."""
+    found = _PRICE.fullmatch(words.strip()) if words else None
+    if found is None:
+        return words, None
+    exact = decimal(found[2])
+    return (exact if exact is not None else found[2]), found[3] or found[1]
+
+
+def _is_now(dates: str | None, now: datetime) -> bool:
+    """Whether a sale is on: always without dates, never with dates that cannot be read."""
+    if not dates:
+        return True
+    try:
+        start, end = (datetime.fromisoformat(part.strip()) for part in dates.split("/"))
+        begins, ends = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (start, end))
+    except ValueError:
+        return False
+    return begins <= now <= ends
+
+
+def _shipping(value: Any, currency: str | None, country: str | None) -> Decimal | None:
+    """What the feed asks for shipping to the store's own country, where it says exactly one price."""
+    prices = set()
+    for group in value if isinstance(value, list) else [value]:
+        if isinstance(group, str):
+            # Text feeds write country:region:service:price and repeat by comma.
+            for part in group.split(","):
+                fields = part.split(":")
+                prices.add((fields[0].strip().upper() or None, fields[-1].strip()))
+        elif mapping(group).get("price"):
+            prices.add(
+                ((text(mapping(group).get("country")) or "").upper() or None, str(mapping(group)["price"]))
+            )
+    chosen = {price for place, price in prices if country is None or place in (None, country)}
+    if len(chosen) != 1:
+        return None
+    amount, named = read_feed_price(chosen.pop())
+    return amount if isinstance(amount, Decimal) and named in (None, currency) else None
+
+
+def looks_like_feed(beginning: str) -> bool:
+    """Whether a text begins like a product feed with Google's names."""
+    start = beginning[:4000].lstrip("\ufeff").lstrip()
+    if start.startswith("<"):
+        return _NAMESPACE in start and bool(
+            re.match(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(\w+:)?(rss|feed|rdf)\b", start, re.I | re.S)
+        )
+    header = start.split("\n")[0].lower().replace(" ", "_")
+    return {"id", "title", "link", "price"} <= set(re.split(r"[\t,;|]", header.replace('"', "").strip()))
+
+
+def detect(evidence: Evidence) -> Detection:
+    """A feed at the given address itself, linked from the home page, or at its usual place."""
+    home = evidence.home
+    if home.status == 200 and looks_like_feed(home.text):
+        return _detection(home, 0.97, "the address itself")
+    linked = [
+        found[1]
+        for tag in _FEED_LINK.findall(home.text)
+        if (found := _HREF.search(tag)) and _PRODUCT_FEED.search(tag)
+    ]
+    place = join_web_address(home.url, text(linked[0]) or "") if linked else _USUAL_PLACE
+    if place is None or not (place.startswith("/") or is_on_site(place, home.url)):
+        return NOT_DETECTED
+    page = evidence.get(place)
+    if page is None or page.status != 200 or not looks_like_feed(page.text):
+        return NOT_DETECTED
+    return _detection(page, 0.85, "linked from the home page" if linked else _USUAL_PLACE)
+
+
+def _detection(page: Page, confidence: float, where: str) -> Detection:
+    name, currency = None, None
+    channel = re.search(
+        r"<(?:channel|feed)\b.*?<title>(?:<!\[CDATA\[)?([^<\]]{1,200})", page.text[:4000], re.I | re.S
+    )
+    if channel:
+        name = text(channel[1])
+    try:
+        first = next(read_rows([page.text.encode("utf-8", "replace")], url=page.url), {})
+        currency = read_feed_price(_text(first, "price"))[1]
+    except UnreadableAnswer:
+        pass  # Detection saw only the beginning; reading will say what is wrong with the rest.
+    return Detection(
+        confidence=confidence,
+        signals=(Signal("a product feed with Google's attribute names", where),),
+        sources=(Source(kind="feed", url=page.url),),
+        name=name,
+        currency=currency,
+        options={"feed_url": page.url},
+    )
+
+
+def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
+    """Re-read the feed, up to the last of the wanted items."""
+    wanted = {line.external_id for line in lines}
+    found: dict[str, OfferState] = {}
+    problem = "is no longer listed"
+    try:
+        url = _feed_url(store)
+        for row in read_rows(fetcher.stream(url), url=url):
+            if _text(row, "id") in wanted:
+                item = read_item(row, url, country=store.country)
+                found[item.external_id] = state_of(item, store.currency)
+                if len(found) == len(wanted):
+                    break
+    except StoreError as error:
+        problem = error.problem
+    return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]
+
+
+def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
+    """One link an item where the feed declares a template for it; pages for the others."""
+    links = [fill_template(store, line) for line in lines]
+    if not any(links):
+        return product_links(store, lines)
+    urls = tuple(link or line.url for link, line in zip(links, lines, strict=True))
+    return HandOff(kind="item_link", url=None, item_urls=urls)
+
+
+platform = StorePlatform(
+    name="merchant_feed",
+    title="Google Merchant feed",
+    detect=detect,
+    source=MerchantFeedSource(),
+    check_offers=check_offers,
+    handoff=HandOffBuilder(kind="item_link", build=build_handoff),
+    options=("feed_url",),
+)
