@@ -56,7 +56,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """How sure a platform is (0..1) that a site is its own, why, and what it learned on the way."""
+    """How sure a platform is (0..1) that a site is its own, why, and what it learned on the way.
+
+    `options` go into the store when it is registered, below those that its operator sets.
+    """
 
     confidence: float
     signals: tuple[Signal, ...] = ()
@@ -64,6 +67,7 @@ class Detection:
     name: str | None = None
     currency: str | None = None
     country: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 NOT_DETECTED = Detection(confidence=0.0)
