@@ -51,7 +51,10 @@ def up(port: int | None) -> None:
 
 @click.command()
 @_port
-def demo(port: int | None) -> None:
+@click.option(
+    "--free-ports", is_flag=True, help="Put the demo stores on any free ports instead of 5101 to 5105."
+)
+def demo(port: int | None, free_ports: bool) -> None:
     """As `up`, with the demo stores beside it: five small shops on this machine, crawled and matched."""
     from workers.demo import prepare_step, start_demo_stores
 
@@ -62,7 +65,7 @@ def demo(port: int | None) -> None:
         )
 
     def start(children: Children) -> None:
-        stores = start_demo_stores(settings, children)
+        stores = start_demo_stores(settings, children, free_ports=free_ports)
         environment = stores.environment(settings)
         start_site(settings, children, environment)
         children.run_to_end(prepare_step(stores, environment))

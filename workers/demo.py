@@ -22,6 +22,7 @@ SECONDS_BETWEEN_PRICE_CHANGES = 30
 class DemoStore:
     """A demo store as its own process announces it."""
 
+    slug: str
     name: str
     platform: str
     url: str
@@ -40,7 +41,7 @@ class RunningStores:
         return {"CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(sorted(hosts))}
 
 
-def start_demo_stores(settings: Settings, children: Children) -> RunningStores:
+def start_demo_stores(settings: Settings, children: Children, *, free_ports: bool) -> RunningStores:
     """Start the demo stores and return when all of them answer; the data directory keeps their prices."""
     root = DataLayout.at(settings.data_dir).root
     ready_file, state = root / "demo-stores.json", root / "demo-stores"
@@ -57,7 +58,7 @@ def start_demo_stores(settings: Settings, children: Children) -> RunningStores:
         "fixtures.demo",
         *(word for option in options.items() for word in option),
     )
-    children.start(Program("demo-stores", command))
+    children.start(Program("demo-stores", (*command, "--free-ports") if free_ports else command))
     children.wait_until(ready_file.exists, what="the demo stores", patience=STORES_PATIENCE)
     return RunningStores(ready_file, read_stores(ready_file))
 
@@ -67,7 +68,9 @@ def read_stores(ready_file: Path) -> tuple[DemoStore, ...]:
     try:
         content = json.loads(ready_file.read_text())
         listed = content["stores"] if isinstance(content, dict) else content
-        return tuple(DemoStore(store["name"], store["platform"], store["url"]) for store in listed)
+        return tuple(
+            DemoStore(store["slug"], store["name"], store["platform"], store["url"]) for store in listed
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EnvironmentProblem(f"{ready_file} cannot be read; start the demo again") from error
 

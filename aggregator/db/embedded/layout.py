@@ -110,7 +110,7 @@ class DataLayout:
             raise unusable(file, error) from error
         if self.cluster.exists() and name.startswith("postgresql"):
             raise EnvironmentProblem(
-                f"{file} is missing and the database stays shut; put it back or restore a backup"
+                f"{file} is missing; put it back, or restore a backup into an empty CLICK2CART_DATA_DIR"
             )
         password = secrets.token_urlsafe(24)
         write_private(file, password.encode())

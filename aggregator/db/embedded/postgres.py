@@ -23,6 +23,7 @@ from aggregator.db.embedded.cluster import (
 from aggregator.db.embedded.layout import DataLayout
 from aggregator.db.embedded.processes import (
     Launch,
+    alive,
     failure,
     free_port,
     launch,
@@ -135,7 +136,7 @@ def _clear_foreign_pid(layout: DataLayout) -> None:
     except ValueError:
         file.unlink()
         return
-    if psutil.pid_exists(pid):
+    if psutil.pid_exists(pid) and not running(pid, name="postgres", folder=layout.cluster):
         file.unlink()
 
 
@@ -149,16 +150,19 @@ def _start(layout: DataLayout, account: ServiceAccount | None) -> PostgresServer
     while True:
         write_settings(layout, account, port=port)
         _clear_foreign_pid(layout)
+        server = _server(layout, port)
         launched = launch(
             [programs / "postgres", "-D", cluster_argument(layout.cluster, account)],
             folder=layout.cluster,
             account=account,
             log=layout.log("postgresql"),
         )
-        server = _server(layout, port)
         try:
             _wait_until_ready(layout, server, launched)
-        except EnvironmentProblem:
+        except BaseException as error:
+            launched.end()
+            if not isinstance(error, EnvironmentProblem):
+                raise
             output = launched.output()
             port_was_taken = "Address already in use" in output
             # The children of a server that was killed need a moment to notice.
@@ -174,22 +178,30 @@ def _start(layout: DataLayout, account: ServiceAccount | None) -> PostgresServer
 
 def _wait_until_ready(layout: DataLayout, server: PostgresServer, launched: Launch) -> None:
     give_up_at = time.monotonic() + START_PATIENCE
-    while True:
-        try:
-            server.connect_as_superuser().close()
-            return
-        except psycopg.OperationalError as error:
-            if "password authentication failed" in str(error):
-                raise EnvironmentProblem(
-                    f"the passwords in {layout.passwords} do not fit the database; put the right ones back"
-                ) from error
-            if not psutil.pid_exists(launched.pid):
-                raise failure("PostgreSQL", launched.output(), launched.log) from error
-            if time.monotonic() > give_up_at:
-                raise EnvironmentProblem(
-                    f"PostgreSQL has not become ready in {START_PATIENCE:.0f} s; see {launched.log}"
-                ) from error
+    while not _says_ready(layout, launched.pid):
+        if not alive(launched.pid):
+            raise failure("PostgreSQL", launched.output(), launched.log)
+        if time.monotonic() > give_up_at:
+            raise EnvironmentProblem(
+                f"PostgreSQL has not become ready in {START_PATIENCE:.0f} s; see {launched.log}"
+            )
         time.sleep(0.02)
+    try:
+        server.connect_as_superuser().close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise EnvironmentProblem(
+                f"the passwords in {layout.passwords} do not fit the database; put the right ones back"
+            ) from error
+        raise failure("PostgreSQL", str(error), launched.log) from error
+
+
+def _says_ready(layout: DataLayout, pid: int) -> bool:
+    try:
+        lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def _ensure_database(server: PostgresServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -38,6 +39,11 @@ class Launch:
             stream.seek(self.log_start)
             return stream.read(100_000).decode(errors="replace")
 
+    def end(self) -> None:
+        """Stop this server, which may not have come far enough to be found by its pid file."""
+        end = functools.partial(alive, self.pid)
+        stop(self.pid, gently=signal.SIGINT, firmly=signal.SIGTERM, patience=10.0, alive=end)
+
 
 def launch(
     command: Sequence[str | Path], *, folder: Path, account: ServiceAccount | None, log: Path
@@ -66,15 +72,19 @@ def launch(
     return Launch(int(done.stdout), log, start)
 
 
+def alive(pid: int) -> bool:
+    """Whether `pid` still runs; where nobody collects the dead (a container's bare process 1) a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def running(pid: int, *, name: str, folder: Path) -> bool:
     """Whether `pid` is the program `name` at work in `folder`, and not a stranger who got its number."""
     try:
         process = psutil.Process(pid)
-        return (
-            process.name() == name
-            and process.status() != psutil.STATUS_ZOMBIE
-            and os.path.samefile(process.cwd(), folder)
-        )
+        return alive(pid) and process.name() == name and os.path.samefile(process.cwd(), folder)
     except (psutil.Error, OSError):
         return False
 

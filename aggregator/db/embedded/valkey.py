@@ -7,14 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from aggregator.db.embedded.account import service_account
 from aggregator.db.embedded.layout import DataLayout, unusable, write_private
-from aggregator.db.embedded.processes import Launch, failure, free_port, launch, running, stop
+from aggregator.db.embedded.processes import Launch, alive, failure, free_port, launch, running, stop
 from aggregator.db.embedded.programs import valkey_server
 from aggregator.domain.errors import EnvironmentProblem
 
@@ -121,8 +120,10 @@ def _start(layout: DataLayout, preferred_port: int | None) -> ValkeyServer:
         )
         try:
             _wait_until_ready(server, launched)
-        except EnvironmentProblem:
-            if not attempts_left or "Address already in use" not in launched.output():
+        except BaseException as error:
+            launched.end()
+            port_was_taken = "Address already in use" in launched.output()
+            if not (isinstance(error, EnvironmentProblem) and port_was_taken and attempts_left):
                 raise
             server = ValkeyServer(free_port(None), server.password)
         else:
@@ -142,7 +143,7 @@ def _wait_until_ready(server: ValkeyServer, launched: Launch) -> None:
                     "the password in passwords/valkey is not the running server's"
                 ) from error
             except redis.RedisError as error:
-                if not psutil.pid_exists(launched.pid):
+                if not alive(launched.pid):
                     raise failure("Valkey", launched.output(), launched.log) from error
                 if time.monotonic() > give_up_at:
                     raise EnvironmentProblem(
