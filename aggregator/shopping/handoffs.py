@@ -1,0 +1,230 @@
+"""Checkouts: a planned cart handed over store by store. Nothing here ever opens a store's link."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, get_args
+
+from sqlalchemy import Row, and_, case, func, insert, null, select, update
+from sqlalchemy.orm import Session
+
+from aggregator.accounts.tokens import token_hash
+from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, OfferRow, StoreRow
+from aggregator.domain.checkouts import CartPlan, Checkout, HandOffState, HandOffStep, PlannedStore
+from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.money import Money
+from aggregator.domain.stores import HandOff, HandOffLine, Store
+from aggregator.shopping.cart_plans import plan_cart
+from aggregator.shopping.hand_off_links import build_hand_off
+from aggregator.shopping.plan_files import write_plan
+
+
+def build_checkout(
+    session: Session, token: str | None, *, assumed_shipping: Decimal, currency: str = "EUR"
+) -> Checkout:
+    """Plan the cart and record one hand-off for each store of the plan; the cart stays as it is.
+
+    Raises NotFound where there is no cart and InvalidInput where nothing in it can be bought.
+    """
+    cart_plan = plan_cart(session, token, assumed_shipping=assumed_shipping, currency=currency)
+    if token is None or not cart_plan.stores:
+        raise InvalidInput("nothing in this cart can be bought now", remedy="add a product that a store has")
+    cart_id = select(CartRow.id).where(CartRow.token_hash == token_hash(token)).scalar_subquery()
+    checkout = session.execute(
+        insert(CheckoutRow)
+        .values(cart_id=cart_id, plan=_kept_plan(cart_plan))
+        .returning(CheckoutRow.id, CheckoutRow.public_id)
+    ).one()
+    session.execute(insert(HandOffRow), _hand_off_rows(session, checkout.id, cart_plan))
+    return get_checkout(session, token, checkout.public_id)
+
+
+def get_checkout(session: Session, token: str | None, checkout_id: str) -> Checkout:
+    """A checkout of this token's cart as it was shown; NotFound for anyone else's."""
+    if not is_public_id(checkout_id):
+        raise NotFound("checkout", checkout_id)
+    found = session.execute(
+        select(CheckoutRow.id, CheckoutRow.public_id, CheckoutRow.created_at, CheckoutRow.plan)
+        .join(CartRow, CartRow.id == CheckoutRow.cart_id)
+        .where(CartRow.token_hash == token_hash(token or ""))
+        .where(CheckoutRow.public_id == checkout_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("checkout", checkout_id)
+    steps = session.execute(
+        select(
+            HandOffRow.public_id,
+            HandOffRow.kind,
+            HandOffRow.link,
+            HandOffRow.lines,
+            HandOffRow.subtotal,
+            HandOffRow.shipping,
+            HandOffRow.currency,
+            HandOffRow.state,
+            HandOffRow.opened_at,
+            HandOffRow.settled_at,
+            StoreRow.name.label("store_name"),
+            StoreRow.url.label("store_url"),
+        )
+        .join(StoreRow, StoreRow.id == HandOffRow.store_id)
+        .where(HandOffRow.checkout_id == found.id)
+        .order_by(HandOffRow.position)
+    ).all()
+    return Checkout(
+        id=found.public_id,
+        created_at=found.created_at,
+        steps=tuple(_step(row) for row in steps),
+        total=Money(Decimal(found.plan["total"]), found.plan["currency"]),
+        is_complete=found.plan["complete"],
+    )
+
+
+def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, state: HandOffState) -> None:
+    """Record what the shopper did: opened the link, bought, gave up, or took that back ("waiting").
+
+    A step that was opened once returns to "opened", and opening a settled step again leaves it settled.
+    Raises NotFound for anyone else's hand-off and InvalidInput for an unknown state.
+    """
+    if state not in get_args(HandOffState):
+        raise InvalidInput(f"no state {state!r}", place="state")
+    if not is_public_id(hand_off_id):
+        raise NotFound("hand-off", hand_off_id)
+    now = datetime.now(UTC)
+    is_settled = HandOffRow.state.in_(("bought", "given_up"))
+    values: dict[str, Any]
+    if state == "opened":
+        values = {
+            "state": case((is_settled, HandOffRow.state), else_="opened"),
+            "opened_at": func.coalesce(HandOffRow.opened_at, now),
+        }
+    elif state == "waiting":
+        values = {
+            "state": case((HandOffRow.opened_at.is_not(None), "opened"), else_="waiting"),
+            "settled_at": null(),
+        }
+    else:
+        stays = and_(HandOffRow.state == state, HandOffRow.settled_at.is_not(None))
+        values = {"state": state, "settled_at": case((stays, HandOffRow.settled_at), else_=now)}
+    changed = session.execute(
+        update(HandOffRow)
+        .where(HandOffRow.public_id == hand_off_id, HandOffRow.checkout_id == CheckoutRow.id)
+        .where(CheckoutRow.cart_id == CartRow.id, CartRow.token_hash == token_hash(token or ""))
+        .values(values)
+        .returning(HandOffRow.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if changed is None:
+        raise NotFound("hand-off", hand_off_id)
+
+
+def _kept_plan(cart_plan: CartPlan) -> dict[str, Any]:
+    """The plan as it was shown, in the interfaces' form."""
+    plan: dict[str, Any] = json.loads(write_plan(cart_plan.plan))
+    return {**plan, "currency": cart_plan.currency, "assumed_shipping": str(cart_plan.assumed_shipping)}
+
+
+def _hand_off_rows(session: Session, checkout_id: int, cart_plan: CartPlan) -> list[dict[str, Any]]:
+    offer_ids = [line.offer_id for store in cart_plan.stores for line in store.lines]
+    rows = session.execute(
+        select(
+            OfferRow.public_id,
+            OfferRow.external_id,
+            OfferRow.sku,
+            OfferRow.handoff,
+            StoreRow.id.label("store_row_id"),
+            StoreRow.url,
+            StoreRow.platform,
+            StoreRow.country,
+            StoreRow.currency,
+            StoreRow.options,
+        )
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .where(OfferRow.public_id.in_(offer_ids))
+    ).all()
+    by_offer = {row.public_id: row for row in rows}
+    return [
+        _hand_off_row(checkout_id, position, planned, by_offer)
+        for position, planned in enumerate(cart_plan.stores)
+    ]
+
+
+def _hand_off_row(
+    checkout_id: int, position: int, planned: PlannedStore, by_offer: dict[str, Row[*tuple[Any, ...]]]
+) -> dict[str, Any]:
+    any_row = by_offer[planned.lines[0].offer_id]
+    # Secret options are left out: what a link is built from, the shopper gets to see.
+    store = Store(
+        id=planned.store_id,
+        slug=planned.store_slug,
+        name=planned.store_name,
+        url=any_row.url,
+        platform=any_row.platform,
+        country=any_row.country,
+        currency=any_row.currency,
+        options=any_row.options,
+    )
+    lines = [
+        HandOffLine(
+            external_id=by_offer[line.offer_id].external_id,
+            title=line.offer_title,
+            url=line.url,
+            quantity=line.quantity,
+            sku=by_offer[line.offer_id].sku,
+            handoff=tuple(sorted(by_offer[line.offer_id].handoff.items())),
+        )
+        for line in planned.lines
+    ]
+    built = build_hand_off(store, lines)
+    return {
+        "checkout_id": checkout_id,
+        "store_id": any_row.store_row_id,
+        "position": position,
+        "kind": built.kind,
+        "link": {"url": built.url, "item_urls": built.item_urls, "replaces_cart": built.replaces_cart},
+        "lines": [
+            {**asdict(line), "offer_id": part.offer_id, "price": part.price.plain()}
+            for line, part in zip(lines, planned.lines, strict=True)
+        ],
+        "subtotal": planned.subtotal.amount,
+        "shipping": planned.shipping.amount if planned.shipping else None,
+        "currency": planned.subtotal.currency,
+    }
+
+
+def _step(row: Row[*tuple[Any, ...]]) -> HandOffStep:
+    return HandOffStep(
+        id=row.public_id,
+        store_name=row.store_name,
+        store_url=row.store_url,
+        lines=_read_lines(row.lines),
+        subtotal=Money(row.subtotal, row.currency).rounded(),
+        shipping=None if row.shipping is None else Money(row.shipping, row.currency).rounded(),
+        handoff=HandOff(
+            kind=row.kind,
+            url=row.link["url"],
+            item_urls=tuple(row.link["item_urls"]),
+            replaces_cart=row.link["replaces_cart"],
+        ),
+        state=row.state,
+        opened_at=row.opened_at,
+        settled_at=row.settled_at,
+    )
+
+
+def _read_lines(kept: Sequence[dict[str, Any]]) -> tuple[HandOffLine, ...]:
+    return tuple(
+        HandOffLine(
+            external_id=line["external_id"],
+            title=line["title"],
+            url=line["url"],
+            quantity=line["quantity"],
+            sku=line["sku"],
+            handoff=tuple((name, value) for name, value in line["handoff"]),
+        )
+        for line in kept
+    )
