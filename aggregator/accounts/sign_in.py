@@ -17,6 +17,7 @@ from aggregator.accounts.tokens import new_token, token_hash
 from aggregator.db.models import AccountRoleRow, AccountRow, AccountSessionRow, SignInLinkRow
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import new_public_id
+from aggregator.settings import Settings
 
 LINK_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(days=14)
@@ -69,6 +70,17 @@ def invite(session: Session, email: str, role: Role) -> str:
     )
     audit.record(session, None, "account.invited", public_id, role=role)
     return token
+
+
+def link_address(settings: Settings, link_token: str) -> str:
+    """Where the link's token is used: the site's own address as a browser reaches it."""
+    if settings.secure_cookies and settings.allowed_hosts:
+        origin = f"https://{min(settings.allowed_hosts)}"
+    else:
+        everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104  # compared with, not listened on
+        host = "127.0.0.1" if everywhere else settings.host
+        origin = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"{origin}/login/link/{link_token}"
 
 
 def use_sign_in_link(session: Session, link_token: str) -> str:
