@@ -1,0 +1,152 @@
+"""What a pair looks like among its rivals: margins to other offers of the same store and to look-alikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matcher.blocking import CandidatePairs
+from matcher.comparison import Comparison, Levels
+from matcher.preparation import Integers, PreparedCatalogue
+
+Scores = npt.NDArray[np.float64]
+
+_RIVAL_EDGES = [-4.0, -2.0, -1.0, -0.3, 0.3, 1.0, 2.0, 3.5]
+_LOOK_ALIKE_EDGES = [-6.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.5, 5.0]
+
+CONTEXT_COMPARISONS: tuple[Comparison, ...] = (
+    Comparison(
+        "rival",
+        "unknown",
+        {
+            "far_behind": "Another offer of the same store fits far better.",
+            "behind": "Another offer of the same store fits better.",
+            "a_little_behind": "Another offer of the same store fits a little better.",
+            "just_behind": "Another offer of the same store fits about as well or slightly better.",
+            "level": "Another offer of the same store fits equally well.",
+            "just_ahead": "It fits slightly better than the next offer of the same store.",
+            "ahead": "It fits better than the next offer of the same store.",
+            "well_ahead": "It fits clearly better than the next offer of the same store.",
+            "far_ahead": "No other offer of the same store comes near.",
+            "alone": "No other offer of either store is worth comparing.",
+            "unknown": "The stores are not known, or list products several times.",
+        },
+        speaks_against=("far_behind", "behind", "a_little_behind", "just_behind"),
+        speaks_for=("ahead", "well_ahead", "far_ahead"),
+    ),
+    Comparison(
+        "look_alike",
+        "unknown",
+        {
+            "less_by_6": "They are far less alike than different products of one store are.",
+            "less_by_4": "They are much less alike than different products of one store are.",
+            "less_by_2": "They are less alike than different products of one store are.",
+            "less_by_1": "They are a little less alike than different products of one store are.",
+            "slightly_less": "They are about as alike as different products of one store are.",
+            "slightly_more": "They are slightly more alike than the nearest different products of their own stores.",
+            "more_by_1": "They are a little more alike than the nearest different products of their own stores.",
+            "more_by_2": "They are more alike than the nearest different products of their own stores.",
+            "more_by_3": "They are much more alike than the nearest different products of their own stores.",
+            "more_by_5": "They are far more alike than the nearest different products of their own stores.",
+            "unknown": "Their own stores hold nothing alike to compare with.",
+        },
+        speaks_against=("less_by_6", "less_by_4", "less_by_2", "less_by_1"),
+        speaks_for=("more_by_1", "more_by_2", "more_by_3", "more_by_5"),
+    ),
+    Comparison(
+        "choice",
+        "one_way",
+        {
+            "mutual": "Each is the other's best fit among all offers.",
+            "one_way": "One is the other's best fit, but not the other way round.",
+            "neither": "Both have better fits among all offers.",
+        },
+        speaks_for=("mutual",),
+        speaks_against=("neither",),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contenders:
+    """For each offer the best two fits in each store and overall, and its best look-alike at home.
+
+    Scores are log-odds of the ranking weights; -inf stands for none.
+    """
+
+    keys: Integers
+    best: Scores
+    best_partner: Integers
+    second: Scores
+    overall: Scores
+    look_alike: Scores
+    stores: int
+
+
+def find_contenders(
+    catalogue: PreparedCatalogue, pairs: CandidatePairs, scores: Scores, alike_scores: Scores
+) -> Contenders:
+    """Summarise the candidates' ranking scores, and those of the look-alikes, for `context_levels`."""
+    count = len(catalogue)
+    stores = int(catalogue.store.max(initial=-1)) + 2
+    offer = np.concatenate([pairs.left, pairs.right])
+    partner = np.concatenate([pairs.right, pairs.left])
+    score = np.concatenate([scores, scores])
+    key = offer * stores + catalogue.store[partner] + 1
+    order = np.lexsort((partner, -score, key))
+    key, partner, score, offer = key[order], partner[order], score[order], offer[order]
+    first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
+    following = np.minimum(first + 1, max(len(key) - 1, 0))
+    has_second = (following > first) & (key[following] == key[first])
+    overall = np.full(count, -np.inf)
+    np.maximum.at(overall, offer, score)
+    look_alike = np.full(count, -np.inf)
+    np.maximum.at(look_alike, pairs.alike_left, alike_scores)
+    np.maximum.at(look_alike, pairs.alike_right, alike_scores)
+    return Contenders(
+        keys=key[first],
+        best=score[first],
+        best_partner=partner[first],
+        second=np.where(has_second, score[following], -np.inf),
+        overall=overall,
+        look_alike=look_alike,
+        stores=stores,
+    )
+
+
+def context_levels(
+    catalogue: PreparedCatalogue, contenders: Contenders, left: Integers, right: Integers, scores: Scores
+) -> Levels:
+    """Levels of the context comparisons for any pairs, candidates or not: pairs x CONTEXT_COMPARISONS."""
+    rival = np.maximum(_rival(catalogue, contenders, left, right), _rival(catalogue, contenders, right, left))
+    known = (catalogue.store[left] >= 0) & (catalogue.store[right] >= 0)
+    if catalogue.statistics.stores_list_twice:
+        known[:] = False
+    alone = np.isneginf(rival)
+    rival_level = np.digitize(scores - np.where(alone, 0, rival), _RIVAL_EDGES)
+    rival_level = np.where(known, np.where(alone, 9, rival_level), 10)
+
+    look_alike = np.maximum(contenders.look_alike[left], contenders.look_alike[right])
+    nothing_alike = np.isneginf(look_alike)
+    alike_level = np.digitize(scores - np.where(nothing_alike, 0, look_alike), _LOOK_ALIKE_EDGES)
+    alike_level = np.where(nothing_alike, 10, alike_level)
+
+    best_left = scores >= contenders.overall[left] - 1e-9
+    best_right = scores >= contenders.overall[right] - 1e-9
+    choice = np.where(best_left & best_right, 0, np.where(best_left | best_right, 1, 2))
+    return np.column_stack([rival_level, alike_level, choice]).astype(np.int8)
+
+
+def _rival(
+    catalogue: PreparedCatalogue, contenders: Contenders, offer: Integers, partner: Integers
+) -> Scores:
+    """The best score that `offer` has in the store of `partner` with anyone but `partner`."""
+    wanted = offer * contenders.stores + catalogue.store[partner] + 1
+    if not len(contenders.keys):
+        return np.full(len(offer), -np.inf)
+    place = np.minimum(np.searchsorted(contenders.keys, wanted), len(contenders.keys) - 1)
+    found = contenders.keys[place] == wanted
+    own = contenders.best_partner[place] == partner
+    return np.where(found, np.where(own, contenders.second[place], contenders.best[place]), -np.inf)

@@ -1,0 +1,235 @@
+"""The matcher in one process: link pending offers to existing clusters and to one another, with evidence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from matcher.blocking import CandidatePairs, candidate_pairs
+from matcher.clustering import Partition, cluster
+from matcher.comparison import Levels, compare
+from matcher.context import Contenders, Scores, context_levels, find_contenders
+from matcher.explanation import Evidence, explain
+from matcher.model import MatchModel, log_odds, probability_of
+from matcher.preparation import CatalogueStatistics, Integers, PreparedCatalogue, prepare
+from matcher.records import OfferRecord, Verdict
+
+
+class Outcome(StrEnum):
+    """What becomes of a pair: merged automatically, left for a person, or apart."""
+
+    MERGED = "merged"
+    DOUBTFUL = "doubtful"
+    APART = "apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two offers and why they are one product, or may be. `offer_id` sorts before `other_offer_id`.
+
+    A link that a person's verdict made has `by_person` set and probability 1; its evidence says so.
+    """
+
+    offer_id: str
+    other_offer_id: str
+    probability: float
+    outcome: Outcome
+    evidence: tuple[Evidence, ...]
+    model_version: str
+    by_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """What a run found out about the pending offers.
+
+    `assignments` gives each pending offer its cluster after automatic merging: the key of an existing cluster,
+    or for a new one the smallest offer id in it (`new_clusters`). `joined` maps the keys of existing clusters
+    that became a part of another one to that one's key. `probable` is the most probable partition, in the
+    same form. `links` tie every cluster that holds a pending offer together (a tree: one link less than
+    parts); `doubtful` holds the best pair of each two clusters that a person should look at, best first.
+    """
+
+    assignments: Mapping[str, str]
+    probable: Mapping[str, str]
+    new_clusters: frozenset[str]
+    joined: Mapping[str, str]
+    links: tuple[Link, ...]
+    doubtful: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A prepared catalogue with its candidate pairs, their levels (pairs x ALL_COMPARISONS) and log-odds."""
+
+    catalogue: PreparedCatalogue
+    model: MatchModel
+    pairs: CandidatePairs
+    contenders: Contenders
+    levels: Levels
+    scores: Scores
+
+    def levels_of(self, left: Integers, right: Integers) -> Levels:
+        """Levels of any pairs of positions, candidates or not, seen beside the same rivals."""
+        levels = compare(self.catalogue, left, right)
+        context = context_levels(self.catalogue, self.contenders, left, right, self.model.rank(levels))
+        return np.column_stack([levels, context])
+
+
+def score_candidates(catalogue: PreparedCatalogue, model: MatchModel) -> Scoring:
+    """Find the pairs worth comparing and score them."""
+    pairs = candidate_pairs(catalogue)
+    levels = compare(catalogue, pairs.left, pairs.right)
+    ranks = model.rank(levels)
+    alike_ranks = model.rank(compare(catalogue, pairs.alike_left, pairs.alike_right))
+    contenders = find_contenders(catalogue, pairs, ranks, alike_ranks)
+    context = context_levels(catalogue, contenders, pairs.left, pairs.right, ranks)
+    levels = np.column_stack([levels, context])
+    return Scoring(catalogue, model, pairs, contenders, levels, model.score(levels))
+
+
+def partition(
+    scoring: Scoring, *, verdicts: Iterable[Verdict] = (), existing: Mapping[str, str] | None = None
+) -> Partition:
+    """Clusters of a scored catalogue; see `matcher.clustering.cluster` for the rules."""
+    return cluster(
+        scoring.catalogue,
+        scoring.pairs.left,
+        scoring.pairs.right,
+        scoring.scores,
+        automatic=log_odds(scoring.model.automatic),
+        doubtful=log_odds(scoring.model.doubtful),
+        verdicts=verdicts,
+        existing=existing,
+    )
+
+
+def link_records(
+    existing: Iterable[tuple[OfferRecord, str]],
+    pending: Iterable[OfferRecord],
+    model: MatchModel,
+    verdicts: Iterable[Verdict] = (),
+    statistics: CatalogueStatistics | None = None,
+) -> LinkResult:
+    """Give every pending offer its cluster; a full run is the same with nothing existing.
+
+    `existing` are records with the keys of their clusters: never split, united only through a pending offer
+    or a verdict. `statistics` are the whole catalogue's, where the records given are only a part of it.
+    """
+    existing = list(existing)
+    verdicts = list(verdicts)
+    keys = {record.offer_id: key for record, key in existing}
+    catalogue = prepare([*(record for record, _ in existing), *pending], statistics)
+    scoring = score_candidates(catalogue, model)
+    found = partition(scoring, verdicts=verdicts, existing=keys)
+    automatic = _cluster_keys(catalogue, found.automatic, keys)
+    probable = _cluster_keys(catalogue, found.probable, keys)
+    ids = [record.offer_id for record in catalogue.records]
+    assignments = {offer_id: automatic[offer_id] for offer_id in ids if offer_id not in keys}
+    return LinkResult(
+        assignments=assignments,
+        probable={offer_id: probable[offer_id] for offer_id in assignments},
+        new_clusters=frozenset(assignments.values()) - frozenset(keys.values()),
+        joined={key: automatic[offer_id] for offer_id, key in keys.items() if automatic[offer_id] != key},
+        links=tuple(_links(scoring, found.automatic, keys, verdicts)),
+        doubtful=tuple(_doubtful(scoring, found.automatic, keys, verdicts)),
+    )
+
+
+def clusters_by_offer(catalogue: PreparedCatalogue, numbers: Integers) -> dict[str, str]:
+    """Offer id -> the smallest offer id of its cluster."""
+    return _cluster_keys(catalogue, numbers, {})
+
+
+def _cluster_keys(catalogue: PreparedCatalogue, numbers: Integers, keys: Mapping[str, str]) -> dict[str, str]:
+    """A united cluster keeps the key that most of its offers had, the smallest where several did."""
+    members: dict[int, list[str]] = defaultdict(list)
+    for record, number in zip(catalogue.records, numbers.tolist(), strict=True):
+        members[number].append(record.offer_id)
+    taken = set(keys.values())
+    result: dict[str, str] = {}
+    for offer_ids in members.values():
+        held = [keys[offer_id] for offer_id in offer_ids if offer_id in keys]
+        if held:
+            key = min(set(held), key=lambda one: (-held.count(one), one))
+        else:
+            key = next((offer_id for offer_id in offer_ids if offer_id not in taken), f"{offer_ids[0]}+")
+        result.update(dict.fromkeys(offer_ids, key))
+    return result
+
+
+def _links(
+    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: list[Verdict]
+) -> Iterable[Link]:
+    """The strongest pairs that tie each cluster together; verdicts first, what was tied before is left out."""
+    ids = [record.offer_id for record in scoring.catalogue.records]
+    root = {offer_id: keys.get(offer_id, f"\0{offer_id}") for offer_id in ids}
+    parent = {key: key for key in root.values()}
+
+    def top(offer_id: str) -> str:
+        key = root[offer_id]
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for verdict in sorted(verdicts, key=lambda one: (one.left_id, one.right_id)):
+        if verdict.same and verdict.left_id in root and verdict.right_id in root:
+            one, other = top(verdict.left_id), top(verdict.right_id)
+            if one != other:
+                parent[max(one, other)] = min(one, other)
+                yield _verdict_link(scoring.model, verdict)
+    left, right = scoring.pairs.left, scoring.pairs.right
+    inside = np.flatnonzero(numbers[left] == numbers[right])
+    for index in inside[np.argsort(-scoring.scores[inside], kind="stable")].tolist():
+        one, other = top(ids[left[index]]), top(ids[right[index]])
+        if one != other:
+            parent[max(one, other)] = min(one, other)
+            yield _link(scoring, index, Outcome.MERGED)
+
+
+def _doubtful(
+    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: list[Verdict]
+) -> Iterable[Link]:
+    """The best pair of each two clusters that reaches doubt and that no person has settled."""
+    ids = [record.offer_id for record in scoring.catalogue.records]
+    left, right = scoring.pairs.left, scoring.pairs.right
+    number_of = dict(zip(ids, numbers.tolist(), strict=True))
+    settled = {
+        frozenset((number_of[verdict.left_id], number_of[verdict.right_id]))
+        for verdict in verdicts
+        if not verdict.same and verdict.left_id in number_of and verdict.right_id in number_of
+    }
+    is_pending = np.array([offer_id not in keys for offer_id in ids], dtype=bool)
+    open_pairs = np.flatnonzero(
+        (numbers[left] != numbers[right])
+        & (scoring.scores >= log_odds(scoring.model.doubtful))
+        & (is_pending[left] | is_pending[right])
+    )
+    for index in open_pairs[np.argsort(-scoring.scores[open_pairs], kind="stable")].tolist():
+        both = frozenset((int(numbers[left[index]]), int(numbers[right[index]])))
+        if both not in settled:
+            settled.add(both)
+            yield _link(scoring, index, Outcome.DOUBTFUL)
+
+
+def _link(scoring: Scoring, index: int, outcome: Outcome) -> Link:
+    left, right = int(scoring.pairs.left[index]), int(scoring.pairs.right[index])
+    return Link(
+        offer_id=scoring.catalogue.records[left].offer_id,
+        other_offer_id=scoring.catalogue.records[right].offer_id,
+        probability=float(probability_of(scoring.scores[index])),
+        outcome=outcome,
+        evidence=explain(scoring.catalogue, scoring.model, left, right, scoring.levels[index]),
+        model_version=scoring.model.version,
+    )
+
+
+def _verdict_link(model: MatchModel, verdict: Verdict) -> Link:
+    low, high = sorted((verdict.left_id, verdict.right_id))
+    said = Evidence("verdict", "same", 0.0, "A person said that these are the same product.")
+    return Link(low, high, 1.0, Outcome.MERGED, (said,), model.version, by_person=True)

@@ -1,0 +1,253 @@
+"""What a title says: words, model codes, measures, numbers, colours, editions, packs, accessories, condition."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Unit as written -> (dimension, factor to the dimension's base unit).
+_UNITS: dict[str, tuple[str, float]] = {
+    **dict.fromkeys(("inch", "inches", "in", "zoll", '"', "''", "”", "'"), ("length in inches", 1.0)),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), ("length in inches", 1 / 2.54)),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), ("length in inches", 1 / 25.4)),
+    **dict.fromkeys(("ft", "feet", "foot"), ("length in inches", 12.0)),
+    **dict.fromkeys(("m", "meter", "metre", "meters", "metres"), ("length in inches", 39.3701)),
+    **dict.fromkeys(("kb",), ("gigabytes", 1 / 1024**2)),
+    **dict.fromkeys(("mb", "mbyte"), ("gigabytes", 1 / 1024)),
+    **dict.fromkeys(("gb", "gbyte", "gig"), ("gigabytes", 1.0)),
+    **dict.fromkeys(("tb", "tbyte"), ("gigabytes", 1024.0)),
+    **dict.fromkeys(("g", "gr", "gram", "grams", "gramm"), ("grams", 1.0)),
+    **dict.fromkeys(("kg", "kilo", "kilogram"), ("grams", 1000.0)),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), ("grams", 453.592)),
+    **dict.fromkeys(("oz", "ounce", "ounces"), ("ounces", 1.0)),
+    **dict.fromkeys(("ml",), ("litres", 0.001)),
+    **dict.fromkeys(("cl",), ("litres", 0.01)),
+    **dict.fromkeys(("l", "ltr", "litre", "litres", "liter", "liters"), ("litres", 1.0)),
+    **dict.fromkeys(("cuft",), ("cubic feet", 1.0)),
+    **dict.fromkeys(("w", "watt", "watts"), ("watts", 1.0)),
+    **dict.fromkeys(("kw",), ("watts", 1000.0)),
+    **dict.fromkeys(("v", "volt", "volts"), ("volts", 1.0)),
+    **dict.fromkeys(("mah",), ("milliampere hours", 1.0)),
+    **dict.fromkeys(("hz",), ("hertz", 1.0)),
+    **dict.fromkeys(("mhz",), ("hertz", 1e6)),
+    **dict.fromkeys(("ghz",), ("hertz", 1e9)),
+    **dict.fromkeys(("mp", "megapixel", "megapixels", "mpix"), ("megapixels", 1.0)),
+    **dict.fromkeys(("rpm",), ("turns a minute", 1.0)),
+    **dict.fromkeys(("btu",), ("heat units", 1.0)),
+    **dict.fromkeys(("dpi",), ("dots an inch", 1.0)),
+    **dict.fromkeys(("db",), ("decibels", 1.0)),
+    **dict.fromkeys(("user", "users", "u"), ("users", 1.0)),
+    **dict.fromkeys(("core", "cores"), ("cores", 1.0)),
+    **dict.fromkeys(("x",), ("zoom or speed", 1.0)),
+    **dict.fromkeys(("year", "years", "yr"), ("years", 1.0)),
+    **dict.fromkeys(("pieces", "piece", "pc", "pcs", "stk", "stuck"), ("pieces", 1.0)),
+    **dict.fromkeys(("p", "i"), ("lines of picture", 1.0)),
+    **dict.fromkeys(("bit",), ("bits", 1.0)),
+    **dict.fromkeys(("channel", "ch"), ("channels", 1.0)),
+}
+# These mean a unit only when they touch the number ("5 g" may be anything, "5g" is not five and a G).
+_TOUCHING_ONLY = {"m", "l", "g", "v", "u", "x", "p", "i", "in", "'"}
+_UNIT_WORDS = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_MEASURE = re.compile(rf"(?<![a-z0-9.])(\d+(?:[.,]\d+)?)(\s*-?\s*)({_UNIT_WORDS})(?![a-z0-9])", re.ASCII)
+_FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
+_THOUSANDS = re.compile(r"(?<![\w.,])(\d{1,3})(?:,(\d{3})| (000))(?!\w)")
+_PIECE = re.compile(r"v\.? ?\d+(?:\.\d+)*(?![a-z0-9])|\d+[.,]\d+(?![a-z0-9])|[a-z0-9]+(?:[-._/][a-z0-9]+)*")
+_WORD = re.compile(r"\bv(?=\d+\b)|\d+\.\d+|[^\W_]+")
+_PACK = re.compile(
+    r"\b(?:pack|set|case|box|lot)\s+of\s+(\d{1,4})\b"
+    r"|\b(\d{1,4})\s*-?\s*(?:pack|packs|pk|count|ct|er pack|er-pack|stuck|stk)\b"
+    r"|\b(\d{1,3})\s*x\s+(?=\d+(?:[.,]\d+)?\s*(?:ml|cl|l|g|kg)\b)"
+    r"|\b(twin|double|triple)\s*-?\s*pack\b"
+)
+_PACK_WORDS = {"twin": 2, "double": 2, "triple": 3}
+_REFURBISHED = re.compile(
+    r"\b(refurb\w*|renewed|reconditioned|remanufactured|open[ -]?box|used|b-ware|gebraucht)\b"
+)
+_ACCESSORY_FOR = re.compile(r"\b(?:for|compatible with|fits|fur|pour|para|per)\b")
+_ACCESSORY_WORDS = frozenset(
+    "case cover mount adapter adaptor cable battery charger stand bag strap skin sleeve holder bracket filter"
+    " lens cartridge toner ink remote dock cradle pouch film protector replacement hood kit refill"
+    " hulle kabel tasche".split()
+)
+_COLOURS: dict[str, str] = {
+    **dict.fromkeys(("black", "blk", "schwarz", "noir", "nero", "negro", "onyx", "ebony"), "black"),
+    **dict.fromkeys(("white", "wht", "weiss", "wei", "blanc", "bianco", "blanco"), "white"),
+    **dict.fromkeys(
+        ("silver", "slv", "silber", "inox", "edelstahl", "stainless", "argent", "platinum"), "silver"
+    ),
+    **dict.fromkeys(
+        ("gray", "grey", "grau", "gris", "graphite", "charcoal", "titanium", "titan", "anthracite"), "grey"
+    ),
+    **dict.fromkeys(("red", "rot", "rouge", "rosso", "rojo", "crimson", "burgundy", "cherry"), "red"),
+    **dict.fromkeys(("blue", "blau", "bleu", "blu", "azul", "navy", "indigo"), "blue"),
+    **dict.fromkeys(("green", "grun", "vert", "verde", "olive"), "green"),
+    **dict.fromkeys(("pink", "rosa", "rose", "magenta"), "pink"),
+    **dict.fromkeys(("yellow", "gelb", "jaune", "giallo"), "yellow"),
+    **dict.fromkeys(("orange",), "orange"),
+    **dict.fromkeys(("purple", "lila", "violet", "plum"), "purple"),
+    **dict.fromkeys(("brown", "braun", "brun", "espresso", "chocolate", "walnut"), "brown"),
+    **dict.fromkeys(("gold", "champagne", "bronze", "copper"), "gold"),
+    **dict.fromkeys(("cream", "beige", "biscuit", "bisque", "ivory"), "cream"),
+    **dict.fromkeys(("cyan", "turquoise", "teal"), "cyan"),
+}
+_EDITIONS: dict[str, str] = {
+    **dict.fromkeys(("pro", "professional"), "professional"),
+    **dict.fromkeys(("deluxe", "dlx"), "deluxe"),
+    **dict.fromkeys(("premium", "prem"), "premium"),
+    **dict.fromkeys(("std", "standard"), "standard"),
+    **dict.fromkeys(("upg", "upgrade", "upgrd"), "upgrade"),
+    **dict.fromkeys(
+        ("academic", "student", "edu", "education", "educational", "school", "teacher"), "academic"
+    ),
+    **dict.fromkeys(("mac", "macintosh", "osx"), "mac"),
+    **dict.fromkeys(("license", "licence", "lic", "licensing"), "licence"),
+    **{
+        word: word
+        for word in "plus max mini ultra lite light se home basic small business enterprise ultimate elite"
+        " express server client oem retail subscription maintenance renewal essentials suite bundle gold platinum extended limited"
+        " collectors junior kids men women left right wireless wired gas electric curved".split()
+    },
+}
+# Letters and digits, yet the name of a technique and never of a product.
+_TECHNIQUES = frozenset(
+    "mp3 mp4 mpeg2 mpeg4 h264 h265 x264 ac3 ddr1 ddr2 ddr3 ddr4 ddr5 usb2 usb3 rs232 rj45 cat5 cat5e cat6"
+    " wifi4 wifi5 wifi6 80211 80211a 80211b 80211g 80211n 80211ac 80211bg 80211abg dvb dvbt2 dvbs2 dvbc"
+    " 3d 2d 4k 8k uhd4k 4kuhd hdr10 hd1080 ps2 ps3 ps4 ps5 a3 a4 win7 win95 win98 win2000 winxp"
+    " lga775 lga1150 lga1151 lga1155".split()
+)
+# Versions, service packs, ordinals, counts and dimensions: numbers with letters, but no one's model.
+_VERSION = re.compile(r"(?:v|ver|version|vol|sp|no|nr|pt|ed|rel)(\d{1,4}(?:\.\d+)*)")
+_NOT_A_CODE = re.compile(
+    r"\d+(?:st|nd|rd|th|k|u|pk|pc|pcs|usr|user|users|lic|yr|mo|cd|cds|dvd|way|port|ports|bit|ch|in|d|s|x)"
+    r"|\d+x\d+(?:x\d+)?[a-z]{0,3}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TitleReading:
+    """What one title says. `words` keep their order; `joins` are neighbours that may be one code apart."""
+
+    words: tuple[str, ...]
+    codes: frozenset[str]
+    joins: tuple[tuple[str, tuple[str, ...]], ...]
+    measures: frozenset[tuple[str, str]]
+    numbers: frozenset[str]
+    colours: frozenset[str]
+    editions: frozenset[str]
+    accessory: bool
+    pack: int
+    refurbished: bool
+
+
+def plain(text: str) -> str:
+    """Lower case without accents and entities: "Kühl&shy;schrank" -> "kuhlschrank"."""
+    for sign, digits in _FRACTIONS.items():
+        text = text.replace(sign, digits)
+    decomposed = unicodedata.normalize("NFKD", html.unescape(text).casefold())
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign) and sign != "\xad")
+
+
+def squashed(code: str) -> str:
+    """A code without separators and case, as codes are compared: "WH-1000XM4" -> "wh1000xm4"."""
+    return re.sub(r"[^a-z0-9]+", "", plain(code))
+
+
+def looks_like_code(squashed_token: str) -> bool:
+    """Letters with digits (3 signs or more) or at least 5 digits, and not the name of a technique."""
+    if squashed_token in _TECHNIQUES or _NOT_A_CODE.fullmatch(squashed_token):
+        return False
+    digits = sum(sign.isdigit() for sign in squashed_token)
+    if digits == len(squashed_token):
+        return 5 <= digits <= 14
+    return digits > 0 and 3 <= len(squashed_token) <= 24
+
+
+def _number(text: str) -> str:
+    value = float(text.replace(",", "."))
+    return f"{value:g}" if value < 1e6 else str(int(value))
+
+
+def _measure_value(dimension: str, amount: float) -> str:
+    if dimension == "length in inches" and amount >= 10:
+        return str(round(amount))
+    return f"{amount:.3g}"
+
+
+def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
+    measures: set[tuple[str, str]] = set()
+    numbers: set[str] = set()
+
+    def take(match: re.Match[str]) -> str:
+        number, gap, unit = match.groups()
+        piece_before = re.search(r"[a-z0-9./_]*-$", text[: match.start()])
+        inside_code = piece_before is not None and any(sign.isdigit() for sign in piece_before.group())
+        if inside_code or (gap.strip(" ") == "" and gap and unit in _TOUCHING_ONLY) or len(number) > 7:
+            return match.group()
+        dimension, factor = _UNITS[unit]
+        if dimension == "lines of picture" and number not in {"480", "576", "720", "1080", "1440", "2160"}:
+            return match.group()
+        measures.add((dimension, _measure_value(dimension, float(number.replace(",", ".")) * factor)))
+        numbers.add(_number(number))
+        return " "
+
+    return _MEASURE.sub(take, text), measures, numbers
+
+
+def _pieces(text: str) -> list[str]:
+    """Words with their inner separators; a slash parts two words unless a short suffix follows ("LL/A")."""
+    pieces: list[str] = []
+    for match in _PIECE.findall(text):
+        parts = match.replace(" ", "").replace("v.", "v").split("/")
+        current = parts[0]
+        for part in parts[1:]:
+            if len(part) <= 2 and any(sign.isdigit() for sign in current):
+                current += part
+            else:
+                pieces.append(current)
+                current = part
+        pieces.append(current)
+    return pieces
+
+
+def read_title(title: str) -> TitleReading:
+    """Read one title. Pure; a title in any language and any state gives some reading."""
+    text = re.sub(r"\bcu\.?\s*ft\b\.?", "cuft", _THOUSANDS.sub(r"\1\2\3", plain(title)))
+    packs = [
+        int(one or two or three) if (one or two or three) else _PACK_WORDS[word]
+        for one, two, three, word in _PACK.findall(text)
+    ]
+    without_measures, measures, numbers = _take_measures(_PACK.sub(" ", text))
+    words = tuple(_WORD.findall(text))
+    codes: set[str] = set()
+    pieces = _pieces(without_measures)
+    for piece in pieces:
+        compact = re.sub(r"[^a-z0-9]", "", piece)
+        if re.fullmatch(r"\d{1,4}|\d+[.,]\d+", piece):
+            numbers.add(_number(piece))
+        elif version := _VERSION.fullmatch(piece):
+            numbers.add(_number(".".join(version.group(1).split(".")[:2])))
+        elif looks_like_code(compact):
+            codes.add(compact)
+    flat = [re.sub(r"[^a-z0-9]", "", piece) for piece in pieces]
+    joins = []
+    for length in (2, 3):
+        for start in range(len(flat) - length + 1):
+            parts = tuple(flat[start : start + length])
+            joined = "".join(parts)
+            if 5 <= len(joined) <= 20 and looks_like_code(joined) and all(len(part) <= 12 for part in parts):
+                joins.append((joined, parts))
+    word_set = frozenset(words)
+    return TitleReading(
+        words=words,
+        codes=frozenset(codes),
+        joins=tuple(joins),
+        measures=frozenset(measures),
+        numbers=frozenset(numbers),
+        colours=frozenset(_COLOURS[word] for word in word_set if word in _COLOURS),
+        editions=frozenset(_EDITIONS[word] for word in word_set if word in _EDITIONS),
+        accessory=bool(word_set & _ACCESSORY_WORDS) or bool(_ACCESSORY_FOR.search(text)),
+        pack=max(packs, default=1) or 1,
+        refurbished=bool(_REFURBISHED.search(text)),
+    )
