@@ -1,1 +1,34 @@
-"""People come in here."""
+"""The site: create_app() puts pages, the read API and their guards together."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from aggregator.settings import Settings
+from web import context, db, errors, health, presenters, security
+from web.api.v1 import products as api_products
+from web.pages import accounts, carts, checkouts, home, operations, products, search, stores
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
+    """The WSGI application, serving from these settings and database sessions."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=security.secret_key(settings),
+        SESSION_COOKIE_NAME="click2cart_form",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        MAX_CONTENT_LENGTH=1_000_000,
+        # A form stays usable as long as the session it belongs to: a cart page may lie open over night.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    db.prepare(app, sessions)
+    for part in (context, errors, presenters, security):
+        part.prepare(app, settings)
+    for blueprint in (home, search, products, carts, checkouts, stores, accounts, operations):
+        app.register_blueprint(blueprint.pages)
+    app.register_blueprint(health.probes)
+    app.register_blueprint(api_products.resources)
+    return app

@@ -1,0 +1,266 @@
+"""What the cart page says about a plan: the verdict, what it saves, what is unknown and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from aggregator.domain.carts import MissingReason, PlanStatus
+from aggregator.domain.checkouts import CartLine, CartPlan, PlannedLine, PlannedStore
+from aggregator.domain.money import Money
+from web.presenters import money
+
+# The site shows what one, two and three stores would cost; more are worth a line only to the solver.
+SHOWN_LIMITS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CartRow:
+    """A planned line. `is_first` is true once per cart line: there its quantity can be changed."""
+
+    line: PlannedLine
+    subtotal: Money
+    wanted: int
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreGroup:
+    """One store's part; `to_free_shipping` is what is missing to it, None where there is no such limit ahead."""
+
+    store: PlannedStore
+    rows: tuple[CartRow, ...]
+    to_free_shipping: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingView:
+    """Units that the plan does not buy, and why. `is_whole`: none of the line is bought."""
+
+    line: CartLine
+    quantity: int
+    reason: str
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLimit:
+    """What buying at so many stores at most costs; `max_stores` None is no limit."""
+
+    max_stores: int | None
+    label: str
+    total: Money | None
+    is_complete: bool
+    units: int
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CartView:
+    """The cart page's sentences, ready to print."""
+
+    groups: tuple[StoreGroup, ...]
+    missing: tuple[MissingView, ...]
+    limits: tuple[StoreLimit, ...]
+    total: Money
+    items_total: Money
+    shipping_total: Money
+    is_proven: bool
+    verdict: str
+    savings: tuple[str, ...]
+    explanation: tuple[str, ...]
+    unknown_stores: tuple[str, ...]
+    assumed_shipping: Money
+
+
+def cart_view(planned: CartPlan) -> CartView:
+    """The sentences of a plan."""
+    plan = planned.plan
+    total = Money(plan.total, planned.currency)
+    zero = Money(Decimal(0), planned.currency)
+    known_shipping = [store.shipping for store in planned.stores if store.shipping is not None]
+    unknown = tuple(store.store_name for store in planned.stores if store.shipping is None)
+    is_proven = plan.status is PlanStatus.OPTIMAL and plan.complete
+    return CartView(
+        groups=_groups(planned),
+        missing=_missing(planned),
+        limits=_limits(planned),
+        total=total,
+        items_total=sum((store.subtotal for store in planned.stores), zero),
+        shipping_total=sum(known_shipping, zero),
+        is_proven=is_proven,
+        verdict=_verdict(planned, is_proven),
+        savings=_savings(planned),
+        explanation=_explanation(planned, unknown),
+        unknown_stores=unknown,
+        assumed_shipping=Money(planned.assumed_shipping, planned.currency),
+    )
+
+
+def _groups(planned: CartPlan) -> tuple[StoreGroup, ...]:
+    wanted = {line.id: line.quantity for line in planned.cart.lines}
+    shown: set[str] = set()
+    groups = []
+    for store in planned.stores:
+        rows = []
+        for line in store.lines:
+            rows.append(
+                CartRow(
+                    line=line,
+                    subtotal=line.price * line.quantity,
+                    wanted=wanted.get(line.line_id, line.quantity),
+                    is_first=line.line_id not in shown,
+                )
+            )
+            shown.add(line.line_id)
+        is_ahead = store.free_from is not None and store.subtotal < store.free_from
+        groups.append(
+            StoreGroup(
+                store, tuple(rows), store.free_from - store.subtotal if is_ahead and store.free_from else None
+            )
+        )
+    return tuple(groups)
+
+
+def _missing(planned: CartPlan) -> tuple[MissingView, ...]:
+    lines = {line.id: line for line in planned.cart.lines}
+    found: dict[str, MissingView] = {}
+    for missing in planned.plan.missing:
+        line = lines[missing.line]
+        is_whole = missing.quantity >= line.quantity
+        found[line.id] = MissingView(line, missing.quantity, _reason(missing.reason), is_whole)
+    for line in planned.left_out:
+        found.setdefault(line.id, MissingView(line, line.quantity, _reason(MissingReason.NOT_OFFERED), True))
+    return tuple(found.values())
+
+
+def _reason(reason: MissingReason) -> str:
+    words = {
+        MissingReason.NOT_OFFERED: _("No store offers it now."),
+        MissingReason.STOCK: _("The stores have no more of it."),
+        MissingReason.MIN_ORDER: _("The stores that sell it ask for a larger order."),
+        MissingReason.MAX_STORES: _("Not sold by the stores you limited the cart to; allow one more."),
+        MissingReason.EXCLUDED: _("You excluded the stores that sell it."),
+    }
+    return str(words[reason])
+
+
+def _limits(planned: CartPlan) -> tuple[StoreLimit, ...]:
+    plan, chosen = planned.plan, planned.cart.max_stores
+    limits = [
+        StoreLimit(
+            max_stores=point.max_stores,
+            label=ngettext("%(num)d store", "%(num)d stores", point.max_stores),
+            total=Money(point.total, planned.currency),
+            is_complete=point.complete,
+            units=point.units,
+            is_chosen=point.max_stores == chosen,
+        )
+        for point in plan.frontier
+        if point.max_stores <= SHOWN_LIMITS
+    ]
+    unlimited = StoreLimit(
+        max_stores=None,
+        label=_("Any number"),
+        total=None if chosen else Money(plan.total, planned.currency),
+        is_complete=plan.complete,
+        units=plan.units,
+        is_chosen=chosen is None,
+    )
+    return (*limits, unlimited)
+
+
+def _verdict(planned: CartPlan, is_proven: bool) -> str:
+    plan = planned.plan
+    if plan.status is PlanStatus.INFEASIBLE:
+        return str(_("Nothing of this can be bought now"))
+    if is_proven and planned.cart.max_stores:
+        stores = ngettext("%(num)d store", "%(num)d stores", planned.cart.max_stores)
+        return str(_("Proven: no cheaper split over at most %(stores)s exists", stores=stores))
+    if is_proven:
+        return str(_("Proven: no cheaper split exists"))
+    if plan.status is PlanStatus.FEASIBLE:
+        return str(_("Cheapest among the splits we could compare in time"))
+    if plan.unknown_stores:
+        return str(_("Cheapest among the known prices; some shipping is unknown"))
+    return str(_("Cheapest among what can be bought"))
+
+
+def _savings(planned: CartPlan) -> tuple[str, ...]:
+    plan = planned.plan
+    if not plan.complete:
+        return ()
+    sentences = []
+    single = plan.single_store
+    if single and single.complete and single.total > plan.total:
+        names = {store.store_id: store.store_name for store in planned.stores}
+        saved = money(Money(single.total - plan.total, planned.currency))
+        whole = money(Money(single.total, planned.currency))
+        if single.store in names:
+            sentences.append(
+                _(
+                    "%(saved)s less than all of it at %(store)s (%(whole)s)",
+                    saved=saved,
+                    store=names[single.store],
+                    whole=whole,
+                )
+            )
+        else:
+            sentences.append(
+                _(
+                    "%(saved)s less than all of it at the best single store (%(whole)s)",
+                    saved=saved,
+                    whole=whole,
+                )
+            )
+    per_line = plan.cheapest_per_line
+    if per_line.complete and per_line.total > plan.total:
+        saved = money(Money(per_line.total - plan.total, planned.currency))
+        sentences.append(
+            _("%(saved)s less than each product where it is cheapest, shipping counted", saved=saved)
+        )
+    return tuple(sentences)
+
+
+def _explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]:
+    plan, currency = planned.plan, planned.currency
+    sentences = [
+        _(
+            "Every way to divide this cart over the stores was weighed: the prices last read, each store's "
+            "shipping tiers, minimum orders and stock, as far as the stores tell them."
+        )
+    ]
+    if plan.bound is not None:
+        bound = money(Money(plan.bound, currency))
+        sentences.append(
+            _(
+                "No split with the same pieces and stores of known shipping can cost less than %(bound)s.",
+                bound=bound,
+            )
+        )
+    elif not plan.complete:
+        sentences.append(_("A lowest possible total is not proven while something is missing or unknown."))
+    if unknown:
+        assumed = money(Money(planned.assumed_shipping, currency))
+        sentences.append(
+            _(
+                "%(stores)s: shipping is unknown. To rank, we assumed %(assumed)s each; "
+                "the total above does not contain it.",
+                stores=", ".join(unknown),
+                assumed=assumed,
+            )
+        )
+    known = plan.cheapest_known_parts
+    if known.unknown_stores and known.total < plan.total:
+        sentences.append(
+            _(
+                "If unknown shipping turned out to be free, %(total)s would be possible.",
+                total=money(Money(known.total, currency)),
+            )
+        )
+    if plan.status is PlanStatus.FEASIBLE:
+        sentences.append(_("The time for the proof ran out: a cheaper split may exist."))
+    return tuple(str(sentence) for sentence in sentences)

@@ -1,0 +1,19 @@
+"""The home page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from aggregator.catalog.search import browse_home
+from aggregator.catalog.stores import list_stores
+from web.db import current_session
+
+pages = Blueprint("home", __name__)
+
+
+@pages.get("/")
+def show() -> str:
+    """Search, categories, popular and new products, stores with their freshness."""
+    session = current_session()
+    stores = [store for store in list_stores(session) if store.is_active]
+    return render_template("home/show.html", home=browse_home(session), stores=stores)

@@ -1,0 +1,30 @@
+"""Results with facets, sorting and paging; the whole state is in the address."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, render_template, request
+
+from aggregator.catalog.search import search_products
+from web import search_address
+from web.context import CURRENCY
+from web.db import current_session
+
+pages = Blueprint("search", __name__)
+
+
+@pages.get("/search")
+def show() -> str:
+    """One page of results."""
+    page = search_products(current_session(), search_address.read_query(request.args))
+    query = page.query
+    return render_template(
+        "search/show.html",
+        page=page,
+        query=query,
+        chips=search_address.chips(query, page.facets, CURRENCY),
+        address=search_address,
+        currency=CURRENCY,
+        next_page=page.next_cursor and search_address.address(replace(query, cursor=page.next_cursor)),
+    )

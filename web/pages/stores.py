@@ -1,0 +1,28 @@
+"""Stores as shoppers see them: what they sell here, how fresh it is."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from aggregator.catalog.search import search_products
+from aggregator.catalog.stores import get_store_summary, list_stores
+from aggregator.domain.products import SearchQuery
+from web.db import current_session
+
+pages = Blueprint("stores", __name__, url_prefix="/stores")
+
+
+@pages.get("")
+def index() -> str:
+    """Every store that is read."""
+    stores = [store for store in list_stores(current_session()) if store.is_active]
+    return render_template("stores/index.html", stores=stores)
+
+
+@pages.get("/<slug>")
+def show(slug: str) -> str:
+    """One store with some of its products."""
+    session = current_session()
+    store = get_store_summary(session, slug)
+    page = search_products(session, SearchQuery(stores=(slug,), sorting="stores", limit=12))
+    return render_template("stores/show.html", store=store, page=page)

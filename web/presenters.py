@@ -1,0 +1,224 @@
+"""How values read on a page: money, ages, words for availability, addresses, placeholders."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+from flask import Flask, current_app, request, url_for
+from flask_babel import Babel, get_locale
+from flask_babel import gettext as _
+
+from aggregator.domain.identifiers import shown_gtin
+from aggregator.domain.money import Money
+from aggregator.domain.products import MovedProduct, ProductCard, VariantView
+from aggregator.domain.vocabulary import Availability, ItemCondition
+from aggregator.settings import Settings
+
+LANGUAGES = ("en",)
+STALE_AFTER = timedelta(hours=24)
+
+
+def prepare(app: Flask, settings: Settings) -> None:
+    """Give templates their filters, and each request its locale."""
+    Babel(app, default_locale=settings.locale, locale_selector=lambda: visitors_locale(settings.locale))
+    app.jinja_env.filters.update(
+        money=money,
+        number=number,
+        percent=percent,
+        ago=ago,
+        due=due,
+        duration=duration,
+        exact_time=exact_time,
+        is_stale=is_stale,
+        machine_time=lambda moment: moment.isoformat(),
+        web_address=web_address,
+        host=lambda url: urlsplit(url).netloc,
+        gtin=shown_gtin,
+        availability=availability,
+        condition=condition,
+    )
+    app.jinja_env.globals.update(asset=asset, picture=picture, product_path=product_path)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def visitors_locale(default: str) -> str:
+    """The visitor's first accepted locale in a language this site speaks: "en-GB" keeps British dates."""
+    for tag, _quality in request.accept_languages:
+        try:
+            locale = Locale.parse(tag, sep="-")
+        except (ValueError, UnknownLocaleError):
+            continue
+        if locale.language in LANGUAGES:
+            return str(locale)
+    return default
+
+
+def money(value: Money | None) -> str:
+    """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
+    return "" if value is None else value.shown(str(get_locale() or "en"))
+
+
+def number(value: int) -> str:
+    """A count with the locale's grouping."""
+    return str(format_decimal(value, locale=get_locale()))
+
+
+def percent(share: float) -> str:
+    """A share of one; never rounded up to a certainty that nobody has."""
+    return str(format_percent(min(share, 0.999) if share < 1 else 1, "#,##0.#%", locale=get_locale()))
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long since (or until) a moment: "12 min. ago", "in 3 hr."; under half a minute "just now"."""
+    passed = (now or datetime.now(UTC)) - moment
+    if abs(passed) < timedelta(seconds=30):
+        return str(_("just now"))
+    return str(
+        format_timedelta(-passed, add_direction=True, format="short", threshold=1.2, locale=get_locale())
+    )
+
+
+def due(moment: datetime) -> str:
+    """When something planned comes: "in 3 hr.", or "now" once its time has come."""
+    return str(_("now")) if moment <= datetime.now(UTC) else ago(moment)
+
+
+def duration(span: timedelta) -> str:
+    """A length of time: "12 sec", "3 min"."""
+    return str(
+        format_timedelta(max(span, timedelta(seconds=1)), format="short", threshold=2, locale=get_locale())
+    )
+
+
+def exact_time(moment: datetime) -> str:
+    """The moment to the second, in UTC."""
+    return f"{format_datetime(moment.astimezone(UTC), 'medium', locale=get_locale())} UTC"
+
+
+def is_stale(moment: datetime) -> bool:
+    """Whether a price read then is too old to be taken for today's."""
+    return datetime.now(UTC) - moment > STALE_AFTER
+
+
+def web_address(url: str | None) -> str | None:
+    """The address if a browser may follow it (http or https with a host), else None: stores can say anything."""
+    if not url or " " in url or not url.isprintable():
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A state in words, and its tone: good, warn, bad or quiet."""
+
+    text: str
+    tone: str
+
+
+def availability(value: Availability | None) -> Words:
+    """What a shopper reads for a store's availability."""
+    match value:
+        case None:
+            return Words(_("Availability not stated"), "quiet")
+        case Availability.IN_STOCK | Availability.ONLINE_ONLY:
+            return Words(_("In stock"), "good")
+        case Availability.LIMITED:
+            return Words(_("Few left, says the store"), "warn")
+        case Availability.PRE_ORDER | Availability.PRE_SALE:
+            return Words(_("To pre-order"), "warn")
+        case Availability.BACK_ORDER:
+            return Words(_("Comes later"), "warn")
+        case Availability.MADE_TO_ORDER:
+            return Words(_("Made to order"), "warn")
+        case Availability.IN_STORE_ONLY:
+            return Words(_("In their shop only"), "bad")
+        case Availability.RESERVED:
+            return Words(_("Reserved"), "bad")
+        case Availability.DISCONTINUED:
+            return Words(_("No longer made"), "bad")
+        case _other:
+            return Words(_("Sold out"), "bad")
+
+
+def condition(value: ItemCondition) -> str:
+    """The item's condition in a word."""
+    words = {
+        ItemCondition.NEW: _("New"),
+        ItemCondition.REFURBISHED: _("Refurbished"),
+        ItemCondition.USED: _("Used"),
+        ItemCondition.DAMAGED: _("Damaged"),
+    }
+    return str(words[value])
+
+
+def product_path(product: ProductCard | VariantView | MovedProduct) -> str:
+    """The product's one address: its id decides, its slug is for people."""
+    return url_for("products.show", key=product_key(product))
+
+
+def product_key(product: ProductCard | VariantView | MovedProduct) -> str:
+    """What stands in the product's address: "id-slug", or the id alone where no slug could be made."""
+    return f"{product.id}-{product.slug}" if product.slug else product.id
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A placeholder: the symbol of the category, a hue of it, and the brand's or title's initial."""
+
+    symbol: str
+    hue: int
+    initial: str
+
+
+_SYMBOLS: tuple[tuple[str, str], ...] = (
+    ("camera", r"camera|camcorder|photo|lens|flash"),
+    ("television", r"\btvs?\b|television|monitor|projector|dvd|blu-?ray|video"),
+    ("audio", r"audio|headphone|speaker|music|receiver|sound"),
+    ("phone", r"phone|mobile|smartphone"),
+    ("fridge", r"fridge|freezer|refrigerat"),
+    ("washer", r"dishwasher|laundry|washer|dryer|washing"),
+    ("kitchen", r"microwave|cook|oven|grill|kitchen|appliance"),
+    ("print", r"print|scanner|ink|toner"),
+    ("network", r"network|router|wi-?fi"),
+    ("chip", r"processor|cpu|memory|storage|component"),
+    ("game", r"game|console"),
+    ("software", r"software|office|security|system|finance|learning|design"),
+    ("computer", r"computer|laptop|notebook|keyboard|mice"),
+    ("map", r"navigation|gps"),
+    ("cable", r"cable|accessor|case|bag|mount|stand|batter"),
+)
+
+
+def picture(product: ProductCard) -> Picture:
+    """The quiet placeholder of a product, the same wherever it is shown."""
+    category = (product.category or "").lower()
+    symbol = next((name for name, pattern in _SYMBOLS if re.search(pattern, category)), "box")
+    source = product.brand or product.title
+    initial = next((letter.upper() for letter in source if letter.isalnum()), "")
+    return Picture(symbol, hashlib.sha256(category.encode()).digest()[0] % 6, initial)
+
+
+def asset(name: str) -> str:
+    """The address of a static file, with the digest of its content so that it may be cached for ever."""
+    folder = Path(current_app.static_folder or "")
+    if current_app.debug:
+        return url_for("static", filename=name)
+    return url_for("static", filename=name, v=_digest(folder / name))
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,170 @@
+"""The price history of a product as a drawing: step lines per store, the lowest overall, and the table behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from babel.dates import format_datetime
+
+from aggregator.domain.money import Money
+from aggregator.domain.products import PricePoint, PriceSeries
+
+WIDTH, HEIGHT = 1000, 300
+# Lines that get a colour and a dash pattern of their own; the others share a quiet one.
+DISTINCT_LINES = 5
+SHORTEST_SPAN = timedelta(minutes=10)
+_STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """One line: whose, its SVG path in WIDTH x HEIGHT, its look (1.. or 0 for quiet), its price now if it has one."""
+
+    label: str
+    path: str
+    look: int
+    now: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRow:
+    """One line of the table behind the chart; `price` is None from when on it could not be bought."""
+
+    recorded_at: datetime
+    label: str
+    price: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChart:
+    """What the template draws. Labels are evenly spaced: `prices` from the top down, `times` from the left."""
+
+    lines: tuple[ChartLine, ...]
+    lowest: ChartLine
+    prices: tuple[str, ...]
+    times: tuple[str, ...]
+    begins_at: datetime
+    has_changes: bool
+    rows: tuple[ChartRow, ...]
+
+
+def price_chart(
+    history: Iterable[PriceSeries], currency: str, now: datetime, locale: str
+) -> PriceChart | None:
+    """The chart of the series in that currency; None where there is nothing to draw."""
+    series = [one for one in history if one.currency == currency and any(p.is_available for p in one.points)]
+    if not series:
+        return None
+    series.sort(key=_price_now)
+    begins_at = min(one.points[0].recorded_at for one in series)
+    begin = min(begins_at, now - SHORTEST_SPAN)
+    amounts = [point.price for one in series for point in one.points if point.is_available]
+    bottom, top, step = _scale(min(amounts), max(amounts))
+    frame = _Frame(begin, now, bottom, top)
+    lowest = _lowest(series)
+    label_count = int((top - bottom) / step) + 1
+    return PriceChart(
+        lines=tuple(
+            ChartLine(
+                one.store_name,
+                frame.path(one.points),
+                place if place <= DISTINCT_LINES else 0,
+                _money(one.points[-1], currency),
+            )
+            for place, one in enumerate(series, start=1)
+        ),
+        lowest=ChartLine("", frame.path(lowest), 0, _money(lowest[-1], currency)),
+        prices=tuple(Money(top - step * place, currency).shown(locale) for place in range(label_count)),
+        times=_time_labels(begin, now, locale),
+        begins_at=begins_at,
+        has_changes=any(len(one.points) > 1 for one in series),
+        rows=tuple(
+            sorted(
+                (
+                    ChartRow(point.recorded_at, one.store_name, _money(point, currency))
+                    for one in series
+                    for point in one.points
+                ),
+                key=lambda row: row.recorded_at,
+                reverse=True,
+            )
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    begin: datetime
+    end: datetime
+    bottom: Decimal
+    top: Decimal
+
+    def path(self, points: Iterable[PricePoint]) -> str:
+        """Steps to the right: a price stands until the next one; the pen is up while nothing can be bought."""
+        commands: list[str] = []
+        is_down = False
+        for point in points:
+            x, y = self._x(point.recorded_at), self._y(point.price)
+            if is_down:
+                commands.append(f"H{x}")
+            if point.is_available:
+                commands.append(f"V{y}" if is_down else f"M{x} {y}")
+            is_down = point.is_available
+        if is_down:
+            commands.append(f"H{WIDTH}")
+        return "".join(commands)
+
+    def _x(self, moment: datetime) -> Decimal:
+        share = Decimal((moment - self.begin) / (self.end - self.begin))
+        return (WIDTH * min(max(share, Decimal(0)), Decimal(1))).quantize(Decimal("0.1"))
+
+    def _y(self, price: Decimal) -> Decimal:
+        return (HEIGHT * (self.top - price) / (self.top - self.bottom)).quantize(Decimal("0.1"))
+
+
+def _money(point: PricePoint, currency: str) -> Money | None:
+    return Money(point.price, currency) if point.is_available else None
+
+
+def _price_now(series: PriceSeries) -> tuple[bool, Decimal, str]:
+    last = series.points[-1]
+    return not last.is_available, last.price, series.store_name
+
+
+def _lowest(series: list[PriceSeries]) -> list[PricePoint]:
+    """The lowest price at each moment at which any price changed."""
+    events = sorted(
+        ((point.recorded_at, place, point) for place, one in enumerate(series) for point in one.points),
+        key=lambda event: event[:2],
+    )
+    current: dict[int, PricePoint] = {}
+    found: list[PricePoint] = []
+    for at, (moment, place, point) in enumerate(events):
+        current[place] = point
+        if at + 1 < len(events) and events[at + 1][0] == moment:
+            continue
+        prices = [held.price for held in current.values() if held.is_available]
+        found.append(PricePoint(moment, min(prices, default=point.price), bool(prices)))
+    return found
+
+
+def _scale(lowest: Decimal, highest: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """(bottom, top, step) of an axis with two to five round steps around the prices."""
+    spread = max(highest - lowest, highest * Decimal("0.08"), Decimal("0.04"))
+    middle = (highest + lowest) / 2
+    power = Decimal(1).scaleb((spread / 4).adjusted())
+    step = next(power * factor for factor in _STEPS if power * factor >= spread / 4)
+    bottom = ((middle - spread / 2) / step).to_integral_value(ROUND_FLOOR) * step
+    top = ((middle + spread / 2) / step).to_integral_value(ROUND_CEILING) * step
+    return max(bottom, Decimal(0)), top, step
+
+
+def _time_labels(begin: datetime, end: datetime, locale: str, count: int = 4) -> tuple[str, ...]:
+    span = end - begin
+    pattern = "HH:mm" if span < timedelta(days=2) else "d MMM" if span < timedelta(days=300) else "MMM y"
+    moments = (begin + span * place / (count - 1) for place in range(count))
+    labels = tuple(format_datetime(moment.astimezone(UTC), pattern, locale=locale) for moment in moments)
+    return (*labels[:-1], f"{labels[-1]} UTC") if pattern == "HH:mm" else labels

@@ -1,0 +1,93 @@
+"""The guards of every request: Host, CSRF, the response headers, and the key that signs cookies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, request
+from flask_wtf.csrf import CSRFProtect
+
+from aggregator import secrets
+from aggregator.settings import Settings
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def prepare(app: Flask, settings: Settings) -> None:
+    """Put the guards before and after every request."""
+    allowed = LOOPBACK_NAMES | settings.allowed_hosts
+
+    @app.before_request
+    def refuse_foreign_hosts() -> tuple[str, int, dict[str, str]] | None:
+        # A page of another site can make its own name point here (DNS rebinding); it cannot change the
+        # Host header. No page is drawn for such a name, since its links would lead there.
+        if host_name(request.environ.get("HTTP_HOST", "")) in allowed:
+            return None
+        text = (
+            "This site does not answer to that name. The operator can add it to CLICK2CART_ALLOWED_HOSTS.\n"
+        )
+        return text, 400, {"Content-Type": "text/plain; charset=utf-8"}
+
+    CSRFProtect(app)
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        headers = {
+            "Content-Security-Policy": content_security_policy(g.get("form_targets", ())),
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+        }
+        if settings.secure_cookies:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.endpoint == "static":
+            if "v" in request.args and response.status_code == 200:
+                headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
+            response.vary.add("Cookie")
+            headers["Cache-Control"] = response.headers.get("Cache-Control", "private, no-cache")
+        response.headers.update(headers)
+        return response
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key that signs cookies, derived from the installation's one secret."""
+    return secrets.derived_key(settings, "cookies")
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, lower case, without the port: "[::1]:5000" -> "[::1]"."""
+    name, colon, port = host.rpartition(":")
+    if not colon or "]" in port:
+        return host.lower()
+    return name.lower() if port.isdigit() or not port else ""
+
+
+def content_security_policy(form_targets: Iterable[str] = ()) -> str:
+    """The policy of a page: everything from this site, no inline scripts or styles, framed by nobody."""
+    forms = " ".join(["'self'", *form_targets])
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        f"form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def let_forms_lead_to(addresses: Iterable[str]) -> None:
+    """Let this page's forms be answered with a redirect to these stores.
+
+    Browsers hold redirects of a form to `form-action` too. Only origins pass, never a path or a wildcard.
+    """
+    parts = [urlsplit(address) for address in addresses]
+    g.form_targets = sorted(
+        {f"{part.scheme}://{part.netloc}" for part in parts if is_plain_origin(part.netloc)}
+    )
+
+
+def is_plain_origin(netloc: str) -> bool:
+    """Whether this is a host with at most a port, fit to stand in a response header."""
+    return (
+        bool(netloc) and all(letter.isalnum() or letter in ".-:[]" for letter in netloc) and netloc.isascii()
+    )
