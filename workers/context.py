@@ -39,7 +39,7 @@ def working(settings: Settings) -> Iterator[WorkContext]:
     global _current
     with embedded_services(settings, with_broker=True) as services:
         engine = engine_for(services.database_url, pool_size=settings.worker_threads + 2)
-        broker = RedisBroker(url=services.redis_url)
+        broker = RedisBroker(url=services.redis_url)  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
         try:
             check_connection(engine)
             migrate(engine)

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.judgement import judge_run
+from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.runs import RunTicket, beat
 from aggregator.db.copy import copy_rows
@@ -164,6 +165,7 @@ def settle_held_run(session: Session, public_id: str, *, accept: bool) -> Ingest
 
 
 def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport:
+    lock_catalogue(session)
     now = datetime.now(UTC)
     parameters = {"run": run.id, "attempt": run.attempt, "store": run.store_id, "now": now}
     _build_release(session, parameters)

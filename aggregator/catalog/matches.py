@@ -1,16 +1,15 @@
-"""What waits for the matcher, what people have said about its pairs, and who may link now."""
+"""What waits for the matcher, and what people have said about its pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import MatchReviewRow, MatchVerdictRow, OfferRow
-
-# Any constant will do, as long as all linkers agree on it.
-_LINKING_LOCK = 0x436C_6D61
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +19,6 @@ class PairVerdict:
     left_offer_id: int
     right_offer_id: int
     verdict: str
-
-
-def take_linking_turn(session: Session) -> bool:
-    """Whether this transaction may link: one links at a time, until its transaction ends."""
-    return bool(session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": _LINKING_LOCK}))
 
 
 def count_pending_offers(session: Session) -> int:
@@ -50,3 +44,13 @@ def standing_verdicts(session: Session) -> list[PairVerdict]:
         .order_by(MatchVerdictRow.id)
     )
     return [PairVerdict(left, right, verdict) for left, right, verdict in rows]
+
+
+def still_pending(session: Session, read_as: Mapping[int, datetime]) -> set[int]:
+    """Those of the offers that are pending and unchanged since they were read with these `changed_at`."""
+    rows = session.execute(
+        select(OfferRow.id, OfferRow.changed_at).where(
+            OfferRow.id.in_(read_as), OfferRow.gone_at.is_(None), OfferRow.match_state == "pending"
+        )
+    )
+    return {offer_id for offer_id, changed_at in rows if read_as[offer_id] == changed_at}

@@ -83,7 +83,7 @@ def get_product_detail(
 
 def shipping_for(offer: OfferRow, store: StoreRow) -> ShippingEstimate | None:
     """What one unit's shipping costs; the store's own rule first, then what the offer itself said."""
-    if store.shipping is not None and store.currency == offer.price_currency:
+    if store.shipping is not None and store.currency in {None, offer.price_currency}:
         rule = ShippingRule.from_json(store.shipping)
         cost = rule.cost(offer.price)
         if cost is None:

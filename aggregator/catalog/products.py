@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.product_summaries import refresh_products
@@ -105,8 +105,18 @@ def keep_links(
 ) -> None:
     """Keep the evidence: links replace those of the offers just compared, doubtful pairs wait for a person."""
     links = list(links)
-    session.execute(delete(MatchLinkRow).where(MatchLinkRow.offer_id.in_(compared)))
-    merged = {(link.offer_id, link.other_offer_id): link for link in links if link.outcome == "merged"}
+    session.execute(
+        delete(MatchLinkRow).where(
+            MatchLinkRow.offer_id.in_(compared) | MatchLinkRow.other_offer_id.in_(compared)
+        )
+    )
+    # Both ways, so that each of the two offers says why it is where it is.
+    merged = {
+        pair: link
+        for link in links
+        if link.outcome == "merged"
+        for pair in ((link.offer_id, link.other_offer_id), (link.other_offer_id, link.offer_id))
+    }
     copy_rows(
         session,
         MatchLinkRow.__tablename__,
@@ -278,6 +288,13 @@ def _dumped(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def count_products(session: Session) -> int:
-    """How many products have current offers."""
-    return session.scalar(select(func.count()).where(ProductRow.offer_count > 0)) or 0
+def offers_of_products(session: Session, product_ids: Sequence[int]) -> defaultdict[int, list[int]]:
+    """Every offer of these products, gone ones too, by product."""
+    offers: defaultdict[int, list[int]] = defaultdict(list)
+    if product_ids:
+        rows = session.execute(
+            select(OfferRow.product_id, OfferRow.id).where(OfferRow.product_id.in_(product_ids))
+        )
+        for product_id, offer_id in rows:
+            offers[product_id or 0].append(offer_id)
+    return offers
