@@ -191,6 +191,7 @@ def test_text_is_one_safe_line() -> None:
 def test_addresses_lose_their_fragment_only() -> None:
     assert clean_url("https://shop.example/a?b=c#d") == "https://shop.example/a?b=c"
     assert clean_url("https://[bad/") is None
+    assert clean_url("https://shop.example/k?colour=Größe XL") == "https://shop.example/k?colour=Gr%C3%B6%C3%9Fe%20XL"
 
 
 _anything = st.recursive(

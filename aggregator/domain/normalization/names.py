@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 # Control characters (NUL, which PostgreSQL refuses, among them), lone surrogates, and the marks that can
 # turn the reading direction of everything after them.
@@ -12,6 +12,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\
 _NO_BRAND = frozenset(
     {"n/a", "na", "none", "null", "-", "unbranded", "no brand", "unknown", "generic", "does not apply"}
 )
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 MAX_TITLE = 500
 MAX_TEXT = 200
 MAX_URL = 2000
@@ -34,9 +35,12 @@ def clean_brand(text: object) -> str | None:
 
 
 def clean_url(text: object) -> str | None:
-    """An absolute http(s) address without credentials and fragment, or None."""
-    url = _UNSAFE.sub("", str(text or "")).strip()
-    if not url or len(url) > MAX_URL or any(character.isspace() for character in url):
+    """An absolute http(s) address without credentials and fragment, or None.
+
+    Spaces and letters beyond ASCII, which some stores leave in their links, are percent-encoded.
+    """
+    url = quote(_UNSAFE.sub("", str(text or "")).strip(), safe=_URL_CHARACTERS)
+    if not url or len(url) > MAX_URL:
         return None
     try:
         parts = urlsplit(url)
