@@ -93,9 +93,12 @@ def is_on_site(url: str, site: str) -> bool:
 
 
 def join_web_address(base: str, reference: str) -> str | None:
-    """`reference` as a page at `base` means it, without fragment; None where that is no http(s) URL."""
+    """`reference` as a page at `base` means it, without fragment; None where that is no http(s) URL.
+
+    Blanks inside of it, which browsers repair, become %20.
+    """
     try:
-        joined = urljoin(base, reference.strip())
+        joined = urljoin(base, reference.strip().replace(" ", "%20"))
         read_web_address(joined)
     except (InvalidInput, ValueError):
         return None

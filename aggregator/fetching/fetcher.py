@@ -233,7 +233,7 @@ class Fetcher:
                 if status not in _THROTTLED | _FAILED:
                     return arrival
                 arrival.response.close()
-                asked = _retry_after(arrival.response.headers.get("retry-after"))
+                asked = retry_after_seconds(arrival.response.headers.get("retry-after"))
                 if status in _THROTTLED and not (status == 503 and asked is None):
                     failure = Throttled(arrival.url, status=status, retry_after=asked)
                 else:
@@ -304,7 +304,7 @@ class Fetcher:
             yield piece
 
 
-def _retry_after(text: str | None) -> float | None:
+def retry_after_seconds(text: str | None) -> float | None:
     """Seconds that a Retry-After header asks for, given as seconds or as a date; None for none or nonsense."""
     if not text:
         return None

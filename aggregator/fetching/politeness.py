@@ -23,10 +23,11 @@ _MINIMAL_GAP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """One origin's rules. `state` tells where they come from: RFC 9309's three cases."""
+    """One origin's rules. `state` tells where they come from: RFC 9309's three cases; `text` is the file."""
 
     state: Literal["read", "none", "unreachable"]
     parsed: Protego
+    text: str = ""
 
     def allows(self, url: str) -> bool:
         """Whether Click2Cart may fetch `url`; nothing may be while robots.txt is unreachable."""
@@ -52,7 +53,7 @@ def read_robots(status: int | None, body: str) -> RobotsRules:
     429 counts with the errors: a store that is overwhelmed already is left alone.
     """
     if status is not None and 200 <= status < 300:
-        return RobotsRules("read", Protego.parse(body[:ROBOTS_MAX_BYTES]))
+        return RobotsRules("read", Protego.parse(body[:ROBOTS_MAX_BYTES]), body[:ROBOTS_MAX_BYTES])
     if status is not None and 400 <= status < 500 and status != 429:
         return RobotsRules("none", Protego.parse(""))
     return RobotsRules("unreachable", Protego.parse(""))

@@ -24,6 +24,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links, quantities
 from spiders.json_pages import page_json
 from spiders.live_checks import state_of, unknown_state
+from spiders.site_names import site_name
 from spiders.untrusted import address, code, mapping, minor_units, refused, rows, storable, text, whole
 
 PAGE_SIZE = 100
@@ -98,11 +99,16 @@ def _walk(
 ) -> Iterator[object]:
     """Every entry of a listing, page by page. The Link header is not followed: its address is broken."""
     page, pages = 1, 1
+    seen: set[str] = set()
     while page <= pages:
         url = _listing_url(api, filters, page)
         answer, products = _page(url, fetcher, first if page == 1 else None)
         if not isinstance(products, list):
             raise UnreadableAnswer(url, "is no list of products")
+        known = len(seen)
+        seen.update(code(mapping(product).get("id")) or "" for product in products)
+        if products and len(seen) == known:
+            raise UnreadableAnswer(url, "repeats what earlier pages listed, so its end cannot be found")
         yield from products
         told = whole(answer.headers.get("x-wp-totalpages"))
         # Without the header (a cache may drop it) only an empty page tells the end.
@@ -232,19 +238,13 @@ def detect(evidence: Evidence) -> Detection:
                 confidence=0.98,
                 signals=tuple(signals),
                 sources=(Source(kind="store_api", url=re.sub(r"[?&]orderby=.*", "", listing.url)),),
-                name=_site_name(home.text),
+                name=site_name(home),
                 currency=text(mapping(mapping(products[0]).get("prices")).get("currency_code"), 3),
                 options={"woocommerce_version": version[1]} if version else {},
             )
         if listing is None or listing.status != 404:
             break
     return Detection(confidence=0.4, signals=tuple(signals)) if signals else NOT_DETECTED
-
-
-def _site_name(home: str) -> str | None:
-    found = re.search(r"<title[^>]*>([^<]{1,200})</title>", home, re.IGNORECASE)
-    name = text(found[1]) if found else None
-    return re.split(r"\s+[–—|-]\s+", name)[0] if name else None
 
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:

@@ -1,0 +1,242 @@
+"""schema.org product markup of a page: JSON-LD first, microdata for what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cached_property
+
+from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.web_addresses import comparable_address
+from spiders.pages.base import Document, ProductPage, fold_words
+from spiders.pages.items import Item, ItemGraph, Reference
+from spiders.pages.json_ld import read_json_ld
+from spiders.pages.microdata import read_microdata
+from spiders.pages.schema_org_offers import AskedPrice, read_asked_price, sellable_offers, shipping_cost
+from spiders.untrusted import address, code, storable
+
+PRODUCTS = frozenset(
+    {
+        "product", "productgroup", "individualproduct", "productmodel", "someproducts",
+        "vehicle", "car", "motorcycle", "book", "videogame", "musicalbum",
+    }
+)  # fmt: skip
+_MENTIONS = ("isrelatedto", "issimilarto", "isaccessoryorsparepartfor", "isconsumablefor", "itemlistelement")
+_GTINS = ("gtin13", "gtin", "gtin14", "gtin12", "gtin8", "ean", "isbn")
+_VARIANT_NAMES = ("color", "size", "material", "pattern")
+
+
+class SchemaOrgPage(ProductPage):
+    """Reads the page's main product with its offers and variants."""
+
+    @cached_property
+    def _readings(self) -> list[tuple[str, ItemGraph, Item]]:
+        found = []
+        for source, read in (("json_ld", read_json_ld), ("microdata", read_microdata)):
+            graph = read(self.document)
+            product = main_product(graph, self.document)
+            if product is not None:
+                found.append((source, graph, product))
+        return found
+
+    @cached_property
+    def _offers(self) -> list[RawOffer]:
+        readings = [list(_Reader(self.document, *reading).offers()) for reading in self._readings]
+        if not readings:
+            return []
+        if len(readings) == 1 or len(readings[0]) != 1 or len(readings[1]) != 1:
+            return max(readings, key=lambda offers: any(offer.price is not None for offer in offers))
+        return [_filled(readings[0][0], readings[1][0])]
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the markup has a product that is the page's own."""
+        return bool(self._readings)
+
+    @property
+    def has_price(self) -> bool:
+        """Whether one of its offers says a price, readable or not."""
+        return any(offer.price is not None for offer in self._offers)
+
+    def to_raw_offers(self) -> list[RawOffer | InvalidOffer]:
+        """The main product: one offer, or one a variant."""
+        return list(self._offers)
+
+
+def _filled(first: RawOffer, second: RawOffer) -> RawOffer:
+    """The first reading with the second one's values where it says nothing; a price only with its currency."""
+    if first.price is None:
+        first.price, first.price_currency = second.price, second.price_currency
+        first.list_price, first.price_kind = second.list_price, second.price_kind
+    priced = {"price", "price_currency", "list_price", "price_kind", "external_id", "url", "source", "raw"}
+    for field in fields(RawOffer):
+        if field.name not in priced and getattr(first, field.name) in (None, "", {}):
+            setattr(first, field.name, getattr(second, field.name))
+    if first.price_currency is None and first.price is not None:
+        first.price_currency = second.price_currency
+    return first
+
+
+def main_product(graph: ItemGraph, document: Document) -> Item | None:
+    """The product that the page is about; None where it has none, or many of which none is its own."""
+    mentioned = {
+        value.id
+        for item in graph.outermost
+        for name in _MENTIONS
+        for value in item.properties.get(name, [])
+        if isinstance(value, Reference | Item) and value.id
+    }
+    entities = [entity for item in graph.outermost for entity in graph.items(item, "mainentity", "about")]
+    candidates: list[Item] = []
+    for item in [*entities, *graph.outermost]:
+        if item.is_a(PRODUCTS) and not any(item is known for known in candidates):
+            candidates.append(item)
+    candidates = [item for item in candidates if item.id not in mentioned or _is_own(graph, item, document)]
+    groups = [
+        item for item in candidates if "productgroup" in item.types and graph.values(item, "hasvariant")
+    ]
+    narrowings = (
+        [item for item in groups if _is_own(graph, item, document) or len(groups) == 1],
+        [item for item in candidates if _is_own(graph, item, document)],
+        [item for item in candidates if any(item is entity for entity in entities)],
+        [item for item in candidates if graph.values(item, "offers")],
+        candidates,
+        [item for item in candidates if fold_words(graph.text(item, "name") or "") in document.headings],
+    )
+    return next((narrowed[0] for narrowed in narrowings if len(narrowed) == 1), None)
+
+
+def _is_own(graph: ItemGraph, item: Item, document: Document) -> bool:
+    named = [graph.text(item, "url"), item.id, graph.text(item, "mainentityofpage")]
+    addresses = (address(document.url, value) for value in named if value and not value.startswith("#"))
+    return any(value and comparable_address(value) in document.own_addresses for value in addresses)
+
+
+class _Reader:
+    """Turns the main product into raw offers."""
+
+    def __init__(self, document: Document, source: str, graph: ItemGraph, product: Item) -> None:
+        self._document = document
+        self._source = source
+        self._graph = graph
+        self._product = product
+
+    def offers(self) -> Iterator[RawOffer]:
+        """One a variant where the page tells them apart, else one."""
+        graph, product = self._graph, self._product
+        variants = [item for item in graph.items(product, "hasvariant") if graph.values(item, "offers")]
+        if variants:
+            of_group = self._group_id(product)
+            for variant in variants[:1000]:
+                chosen = sellable_offers(graph, variant)
+                yield self._raw(variant, chosen[0] if chosen else None, of_group, len(variants) > 1)
+            return
+        chosen = sellable_offers(graph, product)
+        if len(chosen) > 1:
+            for offer in chosen[:1000]:
+                yield self._raw(product, offer, self._group_id(product), True)
+        else:
+            group = next(iter(graph.items(product, "isvariantof")), None)
+            group_id = code(graph.text(product, "inproductgroupwithid")) or (
+                self._group_id(group) if group else None
+            )
+            yield self._raw(product, chosen[0] if chosen else None, group_id, False)
+
+    def _group_id(self, group: Item) -> str:
+        graph = self._graph
+        return code(graph.text(group, "productgroupid", "sku", "productid")) or self._document.canonical_url
+
+    def _raw(self, product: Item, offer: Item | None, group_id: str | None, is_variant: bool) -> RawOffer:
+        graph = self._graph
+        asked = read_asked_price(graph, offer) if offer is not None else AskedPrice()
+        sku = self._from(product, offer, "sku")
+        url = self._url(product, offer, is_variant)
+        name = graph.text(product, "name") or graph.text(self._product, "name")
+        attributes = {
+            key: value
+            for key in _VARIANT_NAMES
+            if (value := graph.text(product, key) or (graph.text(offer, key) if offer else None))
+        }
+        return RawOffer(
+            external_id=sku or self._unnamed_id(url, asked, is_variant, attributes),
+            url=url,
+            title=name or "",
+            price=asked.price,
+            price_currency=asked.currency,
+            list_price=asked.list_price,
+            price_kind=asked.kind,
+            availability=graph.text(offer, "availability") if offer else None,
+            item_condition=(graph.text(offer, "itemcondition") if offer else None)
+            or graph.text(product, "itemcondition"),
+            brand=self._inherited(product, "brand", "manufacturer"),
+            gtin=self._gtin(product, offer),
+            mpn=self._from(product, offer, "mpn"),
+            sku=sku,
+            category=self._category(product),
+            image_url=address(self._document.url, self._inherited(product, "image")),
+            item_group_id=group_id,
+            variant_attributes=attributes if is_variant or group_id else {},
+            seller=self._seller(offer),
+            shipping_cost=shipping_cost(graph, offer, asked.currency) if offer else None,
+            source=self._source,
+            raw=storable(
+                {"name": name, "sku": sku, "url": url, "price": asked.price, "currency": asked.currency}
+            ),
+        )
+
+    def _inherited(self, product: Item, *names: str) -> str | None:
+        return self._graph.text(product, *names) or self._graph.text(self._product, *names)
+
+    def _from(self, product: Item, offer: Item | None, name: str) -> str | None:
+        own = code(self._graph.text(offer, name)) if offer else None
+        return own or code(self._graph.text(product, name))
+
+    def _url(self, product: Item, offer: Item | None, is_variant: bool) -> str:
+        """The page's own address; a variant's own one where it has one on this site."""
+        if is_variant:
+            for item in (offer, product):
+                own = address(self._document.url, self._graph.text(item, "url")) if item else None
+                if own:
+                    return own
+        return self._document.canonical_url
+
+    def _unnamed_id(self, url: str, asked: AskedPrice, is_variant: bool, attributes: dict[str, str]) -> str:
+        if not is_variant or url != self._document.canonical_url:
+            return url
+        return f"{url}#{'-'.join(attributes.values()) or asked.price}"
+
+    def _gtin(self, product: Item, offer: Item | None) -> str | None:
+        for item in (offer, product):
+            read = code(self._graph.text(item, *_GTINS)) if item else None
+            if read:
+                return read
+        kind, _, value = (self._graph.text(product, "productid") or "").partition(":")
+        return code(value) if kind.lower() in {"ean", "gtin", "gtin13", "upc", "isbn"} else None
+
+    def _category(self, product: Item) -> str | None:
+        named = self._inherited(product, "category")
+        if named and not named.startswith("http"):
+            return named
+        for crumbs in self._graph.outermost:
+            if "breadcrumblist" in crumbs.types:
+                names = [
+                    self._graph.text(entry, "name") or self._graph.text(entry, "item")
+                    for entry in self._graph.items(crumbs, "itemlistelement")
+                ]
+                # The first is the shop, the last this product.
+                middle = [name for name in names if name and not name.startswith("http")][1:-1]
+                return " > ".join(middle) or None
+        return None
+
+    def _seller(self, offer: Item | None) -> str | None:
+        """Who sells it, unless that is the shop itself."""
+        name = self._graph.text(offer, "seller", "offeredby") if offer else None
+        own = {
+            fold_words(words)
+            for item in self._graph.outermost
+            if not item.is_a(PRODUCTS) and (words := self._graph.text(item, "name"))
+        }
+        site = self._document.meta("og:site_name")
+        if name is None or fold_words(name) in own or (site and fold_words(name) == fold_words(site)):
+            return None
+        return None if name.startswith("http") else name
