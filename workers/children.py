@@ -134,6 +134,6 @@ def end_leftovers(layout: DataLayout) -> list[str]:
         left = [(str(child["name"]), int(child["pid"]), float(child["created"])) for child in children]
     except (OSError, ValueError, KeyError, TypeError):
         left = []
-    ended = [name for name, pid, created in left if end_group(pid, created, patience=5.0)]
+    ended = [name for name, pid, created in left if end_group(pid, created, patience=2.0)]
     layout.supervisor_record.unlink(missing_ok=True)
     return ended

@@ -41,11 +41,12 @@ with open("diary", "a") as diary:
 while True:
     signal.pause()
 """
+STEP = "import sys; print('the step cannot go on', file=sys.stderr); sys.exit(3)"
 FAILING = "import sys; sys.exit('cannot find my spectacles')"
 
 
 def program(name: str, port: int) -> Program:
-    source = {"web": WEB, "stubborn": STUBBORN, "failing": FAILING}.get(name, ORDERLY)
+    source = {"web": WEB, "stubborn": STUBBORN, "failing": FAILING, "step": STEP}.get(name, ORDERLY)
     argument = str(port) if name == "web" else name
     return Program(
         name, (sys.executable, "-c", source, argument), patience=0.5 if name == "stubborn" else 10.0
@@ -57,7 +58,8 @@ def main(data_dir: str, port: str, *names: str) -> None:
 
     def start(children: Children) -> None:
         for name in names:
-            children.start(program(name, settings.port))
+            run = children.run_to_end if name == "step" else children.start
+            run(program(name, settings.port))
         children.wait_until(lambda: site_is_ready(settings), what="the site", patience=30.0)
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -237,6 +237,12 @@ def test_a_program_that_cannot_start_is_one_clear_line(place: Place) -> None:
     assert place.is_quiet()
 
 
+def test_a_step_that_fails_ends_the_start_with_its_exit_code(place: Place) -> None:
+    failed = place.run(free_port(), "worker", "step", "web")
+    assert (failed.returncode, failed.stderr) == (3, "the step cannot go on\n")
+    assert place.is_quiet()
+
+
 @pytest.mark.parametrize("delay", [0.3, 0.6, 0.9])
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, delay: float) -> None:
     place = Place(tmp_path)
