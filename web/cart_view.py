@@ -8,7 +8,7 @@ from decimal import Decimal
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from aggregator.domain.carts import MissingReason, PlanStatus
+from aggregator.domain.carts import FrontierPoint, MissingReason, Plan, PlanStatus
 from aggregator.domain.checkouts import CartLine, CartPlan, PlannedLine, PlannedStore
 from aggregator.domain.money import Money
 from web.presenters import money
@@ -48,7 +48,10 @@ class MissingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLimit:
-    """What buying at so many stores at most costs; `max_stores` None is no limit."""
+    """What buying at so many stores at most costs; `max_stores` None is no limit.
+
+    `saved` is what this limit saves against one store fewer, where both buy the same and know as much.
+    """
 
     max_stores: int | None
     label: str
@@ -56,6 +59,7 @@ class StoreLimit:
     is_complete: bool
     units: int
     is_chosen: bool
+    saved: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,27 +154,46 @@ def _reason(reason: MissingReason) -> str:
 
 def _limits(planned: CartPlan) -> tuple[StoreLimit, ...]:
     plan, chosen = planned.plan, planned.cart.max_stores
-    limits = [
-        StoreLimit(
-            max_stores=point.max_stores,
-            label=ngettext("%(num)d store", "%(num)d stores", point.max_stores),
-            total=Money(point.total, planned.currency),
-            is_complete=point.complete,
-            units=point.units,
-            is_chosen=point.max_stores == chosen,
+    points = [point for point in plan.frontier if point.max_stores <= SHOWN_LIMITS]
+    limits = []
+    for fewer, point in zip([None, *points], points, strict=False):
+        if chosen is None and point.max_stores >= len(plan.stores):
+            break  # no limit at all buys the same
+        limits.append(
+            StoreLimit(
+                max_stores=point.max_stores,
+                label=ngettext("%(num)d store", "%(num)d stores", point.max_stores),
+                total=Money(point.total, planned.currency),
+                is_complete=point.complete,
+                units=point.units,
+                is_chosen=point.max_stores == chosen,
+                saved=_saved(planned, fewer, point),
+            )
         )
-        for point in plan.frontier
-        if point.max_stores <= SHOWN_LIMITS
-    ]
     unlimited = StoreLimit(
         max_stores=None,
-        label=_("Any number"),
+        label=_("Any number")
+        if chosen
+        else ngettext("Best: %(num)d store", "Best: %(num)d stores", len(plan.stores)),
         total=None if chosen else Money(plan.total, planned.currency),
         is_complete=plan.complete,
         units=plan.units,
         is_chosen=chosen is None,
+        saved=None
+        if chosen
+        else _saved(planned, _point(plan, len(plan.stores) - 1), _point(plan, len(plan.stores))),
     )
     return (*limits, unlimited)
+
+
+def _point(plan: Plan, max_stores: int) -> FrontierPoint | None:
+    return next((point for point in plan.frontier if point.max_stores == max_stores), None)
+
+
+def _saved(planned: CartPlan, fewer: FrontierPoint | None, more: FrontierPoint | None) -> Money | None:
+    if fewer is None or more is None or fewer.units != more.units or fewer.total <= more.total:
+        return None
+    return Money(fewer.total - more.total, planned.currency) if fewer.complete and more.complete else None
 
 
 def _verdict(planned: CartPlan, is_proven: bool) -> str:

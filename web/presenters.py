@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,6 +46,9 @@ def prepare(app: Flask, settings: Settings) -> None:
         gtin=shown_gtin,
         availability=availability,
         condition=condition,
+        leaf=leaf,
+        parents=parents,
+        plain_amount=plain_amount,
     )
     app.jinja_env.globals.update(asset=asset, picture=picture, product_path=product_path)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -162,6 +166,22 @@ def condition(value: ItemCondition) -> str:
         ItemCondition.DAMAGED: _("Damaged"),
     }
     return str(words[value])
+
+
+def leaf(category: str) -> str:
+    """The last step of a category's path: "Home > Kitchen > Kettles" -> "Kettles"."""
+    return category.rpartition(">")[2].strip() or category
+
+
+def parents(category: str) -> str:
+    """What comes before the last step of a category's path, "" for a category without one."""
+    steps = [step.strip() for step in category.split(">")[:-1]]
+    return " › ".join(step for step in steps if step)
+
+
+def plain_amount(amount: Decimal | None) -> str:
+    """An amount for a field: "100", "12.50", "" for None."""
+    return "" if amount is None else format(amount, "f").removesuffix(".00")
 
 
 def product_path(product: ProductCard | VariantView | MovedProduct) -> str:

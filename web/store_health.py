@@ -37,7 +37,7 @@ def run_words(run: RunSummary, now: datetime | None = None) -> Words:
     match run.state:
         case "running":
             if (now or datetime.now(UTC)) - run.heartbeat_at > SILENT_AFTER:
-                return Words(_("Silent, will be taken up again"), "warn")
+                return Words(_("Silent"), "warn")
             return Words(_("Reading now"), "info")
         case "finished":
             return Words(_("Finished"), "good") if run.is_complete else Words(_("Finished in part"), "warn")
