@@ -84,17 +84,23 @@ def _item(item: etree._Element) -> Row:
         name = _name(child.tag)
         if not name:
             continue
+        # Entities stay unresolved nodes among the children.
+        inner = [part for part in child if isinstance(part.tag, str)]
         value: Any
-        if len(child):
-            value = {_name(inner.tag): "".join(inner.itertext()).strip() for inner in child}
+        if inner:
+            value = {_name(part.tag): _text(part) for part in inner}
         elif name == "link" and child.get("href"):
             if child.get("rel") not in (None, "alternate"):
                 continue
             value = child.get("href")
         else:
-            value = (child.text or "").strip()
+            value = _text(child)
         _put(row, name, value)
     return row
+
+
+def _text(element: etree._Element) -> str:
+    return "".join(str(piece) for piece in element.itertext()).strip()
 
 
 def _put(row: Row, name: str, value: Any) -> None:

@@ -184,17 +184,17 @@ def detect(evidence: Evidence) -> Detection:
 
 
 def _detection(page: Page, confidence: float, where: str) -> Detection:
-    name, currency = None, None
+    try:
+        first = next(read_rows([page.text.encode("utf-8", "replace")], url=page.url), {})
+    except UnreadableAnswer:
+        return NOT_DETECTED
+    if not all(_text(first, wanted) for wanted in ("id", "title", "link", "price")):
+        return NOT_DETECTED
     channel = re.search(
         r"<(?:channel|feed)\b.*?<title>(?:<!\[CDATA\[)?([^<\]]{1,200})", page.text[:4000], re.I | re.S
     )
-    if channel:
-        name = text(channel[1])
-    try:
-        first = next(read_rows([page.text.encode("utf-8", "replace")], url=page.url), {})
-        currency = read_feed_price(_text(first, "price"))[1]
-    except UnreadableAnswer:
-        pass  # Detection saw only the beginning; reading will say what is wrong with the rest.
+    name = text(channel[1]) if channel else None
+    currency = read_feed_price(_text(first, "price"))[1]
     return Detection(
         confidence=confidence,
         signals=(Signal("a product feed with Google's attribute names", where),),

@@ -231,7 +231,10 @@ def detect(evidence: Evidence) -> Detection:
     for path in (_PRETTY, _PLAIN) if signals else (_PRETTY,):
         listing = evidence.get(_listing_url(path, {}, 1))
         products = rows(page_json(listing))
-        if products and "currency_minor_unit" in mapping(mapping(products[0]).get("prices")):
+        first = mapping(products[0]) if products else {}
+        if "permalink" in first and {"currency_minor_unit", "currency_code"} <= set(
+            mapping(first.get("prices"))
+        ):
             assert listing is not None
             signals.append(Signal("products priced in minor units", path))
             return Detection(
@@ -239,7 +242,7 @@ def detect(evidence: Evidence) -> Detection:
                 signals=tuple(signals),
                 sources=(Source(kind="store_api", url=re.sub(r"[?&]orderby=.*", "", listing.url)),),
                 name=site_name(home),
-                currency=text(mapping(mapping(products[0]).get("prices")).get("currency_code"), 3),
+                currency=text(mapping(first.get("prices")).get("currency_code"), 3),
                 options={"woocommerce_version": version[1]} if version else {},
             )
         if listing is None or listing.status != 404:
@@ -267,11 +270,9 @@ def _check(root: str, store: Store, line: HandOffLine, fetcher: Fetcher) -> Offe
     except StoreError as error:
         gone = isinstance(error, FetchFailed) and error.status == 404
         return unknown_state(line.external_id, "is no longer listed" if gone else error.problem)
-    return (
-        state_of(offers[0], store.currency)
-        if offers
-        else unknown_state(line.external_id, "is not sold by itself")
-    )
+    if not offers or offers[0].external_id != line.external_id:
+        return unknown_state(line.external_id, "is not sold by itself")
+    return state_of(offers[0], store.currency)
 
 
 def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:

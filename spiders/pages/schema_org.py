@@ -151,16 +151,18 @@ class _Reader:
         asked = read_asked_price(graph, offer) if offer is not None else AskedPrice()
         sku = self._from(product, offer, "sku")
         url = self._url(product, offer, is_variant)
-        name = graph.text(product, "name") or graph.text(self._product, "name")
         attributes = {
             key: value
             for key in _VARIANT_NAMES
             if (value := graph.text(product, key) or (graph.text(offer, key) if offer else None))
         }
+        own_name, group_name = graph.text(product, "name"), graph.text(self._product, "name")
+        # A variant without a name of its own is told apart by what varies.
+        name = own_name or " ".join([group_name or "", *attributes.values()]).strip()
         return RawOffer(
             external_id=sku or self._unnamed_id(url, asked, is_variant, attributes),
             url=url,
-            title=name or "",
+            title=name,
             price=asked.price,
             price_currency=asked.currency,
             list_price=asked.list_price,
