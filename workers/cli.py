@@ -6,12 +6,14 @@ import dataclasses
 
 import click
 
+from aggregator.db.session import database
 from aggregator.domain.errors import EnvironmentProblem
 from aggregator.settings import Settings
 from workers.children import Program
 from workers.supervisor import Children, own_command, site_is_ready, site_url, supervise, tell
 
 WEB_PATIENCE = 60.0
+OPERATOR = "operator@localhost"
 
 _port = click.option(
     "--port", type=click.IntRange(1, 65535), help="Port of the site instead of PORT or 5000."
@@ -25,8 +27,6 @@ def _settings(port: int | None) -> Settings:
 
 def start_site(settings: Settings, children: Children, environment: dict[str, str] | None = None) -> None:
     """Migrate, start worker, clock and web (stopped in the reverse order), wait until the site answers."""
-    from aggregator.db.session import database
-
     environment = {"PORT": str(settings.port), **(environment or {})}
     with database(settings):
         tell("database and broker are up, the schema is current")

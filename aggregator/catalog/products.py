@@ -117,15 +117,27 @@ def keep_links(
         if link.outcome == "merged"
         for pair in ((link.offer_id, link.other_offer_id), (link.other_offer_id, link.offer_id))
     }
-    copy_rows(
-        session,
-        MatchLinkRow.__tablename__,
-        ("offer_id", "other_offer_id", "probability", "outcome", "evidence", "model_version"),
-        (
-            (*pair, repr(link.probability), link.outcome, evidence_json(link.evidence), model_version)
-            for pair, link in merged.items()
-        ),
-    )
+    if merged:
+        session.execute(
+            text(
+                """
+                insert into match_links (offer_id, other_offer_id, probability, evidence, outcome, model_version)
+                select l.*, 'merged', :version
+                from unnest(cast(:offers as bigint[]), cast(:others as bigint[]),
+                            cast(:probabilities as float8[]), cast(:evidence as jsonb[])) as l
+                on conflict (offer_id, other_offer_id) do update
+                set probability = excluded.probability, evidence = excluded.evidence,
+                    outcome = excluded.outcome, model_version = excluded.model_version, created_at = now()
+                """
+            ),
+            {
+                "offers": [offer for offer, _ in merged],
+                "others": [other for _, other in merged],
+                "probabilities": [link.probability for link in merged.values()],
+                "evidence": [_dumped(evidence_json(link.evidence)) for link in merged.values()],
+                "version": model_version,
+            },
+        )
     doubtful = {
         (min(link.offer_id, link.other_offer_id), max(link.offer_id, link.other_offer_id)): link
         for link in links

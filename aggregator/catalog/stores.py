@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Select, case, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import (
@@ -64,13 +65,16 @@ def store_value(row: StoreRow) -> Store:
     )
 
 
-def register_store(session: Session, new: NewStore) -> Store:
-    """Register a store, due at once; again with the same address (or slug) it updates what was given."""
+def register_store(session: Session, new: NewStore, *, may_move: bool = False) -> Store:
+    """Register a store, due at once; again with the same address (or slug) it updates what was given.
+
+    Raises InvalidInput for an unusable slug, and for one of a store elsewhere unless that `may_move`.
+    """
     slug = new.slug or _slug_from(new.url)
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?", slug):
         raise InvalidInput(f"{slug!r} is not a slug", place="slug", remedy="use a-z, 0-9 and dashes")
     row = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
-    if row is not None and _origin(row.url) != _origin(new.url):
+    if row is not None and not may_move and _origin(row.url) != _origin(new.url):
         raise InvalidInput(
             f"{slug!r} is taken by {row.url}", place="slug", remedy="choose another with --slug"
         )
@@ -153,24 +157,22 @@ def get_store_summary(session: Session, slug: str) -> StoreSummary:
 def _summaries(session: Session, stores: Select[StoreRow]) -> list[StoreSummary]:
     rows = session.scalars(stores).all()
     store_ids = [row.id for row in rows]
-    offer_counts = dict(
-        session.execute(
-            select(OfferRow.store_id, func.count())
-            .where(OfferRow.store_id.in_(store_ids), OfferRow.gone_at.is_(None))
-            .group_by(OfferRow.store_id)
-        )
+    offers = session.execute(
+        select(OfferRow.store_id, func.count())
+        .where(OfferRow.store_id.in_(store_ids), OfferRow.gone_at.is_(None))
+        .group_by(OfferRow.store_id)
     )
-    quarantine = dict(
-        session.execute(
-            select(QuarantinedOfferRow.store_id, func.count())
-            .where(QuarantinedOfferRow.store_id.in_(store_ids), QuarantinedOfferRow.state == "open")
-            .group_by(QuarantinedOfferRow.store_id)
-        )
+    offer_counts = {store_id: count for store_id, count in offers}  # noqa: C416  # dict() takes a result for a mapping
+    quarantined = session.execute(
+        select(QuarantinedOfferRow.store_id, func.count())
+        .where(QuarantinedOfferRow.store_id.in_(store_ids), QuarantinedOfferRow.state == "open")
+        .group_by(QuarantinedOfferRow.store_id)
     )
+    quarantine = {store_id: count for store_id, count in quarantined}  # noqa: C416  # as above
     newest = (
         select(RunRow)
         .where(RunRow.store_id.in_(store_ids))
-        .distinct(RunRow.store_id)
+        .ext(distinct_on(RunRow.store_id))
         .order_by(RunRow.store_id, RunRow.started_at.desc())
     )
     last_runs = {run.store_id: run for run in session.scalars(newest)}

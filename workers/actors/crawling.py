@@ -6,10 +6,10 @@ import logging
 
 import dramatiq
 from dramatiq.middleware import Interrupt
-from spiders.runner import crawl_store as read_store
 
 from aggregator.catalog.runs import leave_run
 from aggregator.domain.errors import Conflict, NotFound, StoreError
+from spiders.runner import crawl_store as read_store
 from workers.actors.matching import match_pending_offers
 from workers.context import current
 
@@ -24,11 +24,12 @@ def crawl_store(slug: str) -> None:
     """Crawl one store if it is due; harmless when it is not, or when another worker was quicker."""
     context = current()
     try:
-        report = read_store(context.settings, context.sessions, slug, trigger="schedule")
+        report = read_store(context.settings, context.sessions, slug, trigger="schedule", only_if_due=True)
     except Interrupt:
         with context.sessions.begin() as session:
             leave_run(session, slug)
-        raise
+        log.info("%s: broken off because this worker stops; the next one takes it up", slug)
+        return
     except (Conflict, NotFound, StoreError) as error:
         log.warning("%s", error)
         return

@@ -1,0 +1,142 @@
+"""The whole of it on loopback: demo stores, crawled and matched; the site on its own server; a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import sessionmaker
+
+from aggregator.catalog.stores import NewStore, register_store
+from aggregator.db.migrate import migrate
+from aggregator.db.session import Sessions, engine_for
+from aggregator.settings import Settings
+from fixtures.demo.stores import DemoStore, run_demo_stores
+from matcher.linker import link_pending_offers
+from spiders.runner import crawl_store
+
+QUIET_CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The running site with what it runs on."""
+
+    url: str
+    settings: Settings
+    sessions: Sessions
+    stores: dict[str, DemoStore]
+
+
+def chromium() -> str:
+    """Chromium's path; without one the browser tests are skipped, or fail where nothing may be skipped."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        missing = "no Chromium on the PATH (apt-get install chromium)"
+        if os.environ.get("CLICK2CART_REQUIRE_ALL"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=QUIET_CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo_stores() -> Iterator[dict[str, DemoStore]]:
+    with run_demo_stores() as stores:
+        yield {store.slug: store for store in stores}
+
+
+@pytest.fixture(scope="session")
+def site(browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore], shared_dir: Path) -> Iterator[Site]:
+    """The site over a catalogue that was crawled from the demo stores and matched."""
+    assert settings.database_url is not None
+    server = engine_for(settings.database_url)
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sqlalchemy.text("drop database if exists click2cart_e2e with (force)"))
+        connection.execute(sqlalchemy.text("create database click2cart_e2e"))
+    server.dispose()
+    url = make_url(settings.database_url).set(database="click2cart_e2e").render_as_string(hide_password=False)
+    hosts = frozenset(urlsplit(store.url).netloc for store in demo_stores.values())
+    settings = replace(settings, database_url=url, allow_private_hosts=hosts, port=free_port())
+    engine = engine_for(url)
+    migrate(engine)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    for store in demo_stores.values():
+        register_demo_store(sessions, store)
+        crawl_store(settings, sessions, store.slug, trigger="command")
+    link_pending_offers(sessions)
+    with running_web(settings, shared_dir / "web.log") as address:
+        yield Site(address, settings, sessions, demo_stores)
+    engine.dispose()
+
+
+def register_demo_store(sessions: Sessions, store: DemoStore) -> None:
+    with sessions.begin() as session:
+        register_store(
+            session,
+            NewStore(
+                url=store.address,
+                platform=store.platform,
+                name=store.name,
+                slug=store.slug,
+                country="DE",
+                currency="EUR",
+                shipping=shipping_of(store),
+                options={"feed_url": store.address} if store.platform == "merchant_feed" else {},
+            ),
+        )
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """A new visitor on a desktop screen."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(visitor: BrowserContext, site: Site) -> Iterator[Page]:
+    """A page of a new visitor; an error in a script or a broken policy of ours fails the test."""
+    page = visitor.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    assert [problem for problem in problems if site.url in problem or "Content Security Policy" in problem] == []

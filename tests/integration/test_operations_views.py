@@ -1,0 +1,93 @@
+"""What operators see of stores, runs and the whole."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import Session
+
+from aggregator.catalog.ingest import release_run, stage_offers
+from aggregator.catalog.runs import cancel_run, open_run
+from aggregator.catalog.stores import (
+    NewStore,
+    get_run,
+    get_store_summary,
+    get_totals,
+    list_runs,
+    list_stores,
+    register_store,
+    request_crawl,
+)
+from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.offers import RawOffer
+
+
+def new_store(name: str, url: str = "") -> NewStore:
+    return NewStore(url=url or f"https://{name}.example/", platform="generic", name=name.title(), slug=name)
+
+
+def crawl(session: Session, slug: str, prices: list[str]) -> str:
+    ticket = open_run(session, slug, trigger="operator", worker="test")
+    assert ticket is not None
+    offers = [
+        RawOffer(
+            external_id=str(number),
+            url=f"https://s.example/{number}",
+            title="Cup",
+            price=price,
+            price_currency="EUR",
+        )
+        for number, price in enumerate(prices)
+    ]
+    stage_offers(session, ticket, offers, requests=3, bytes_received=99)
+    return release_run(session, ticket, is_complete=True).run
+
+
+def test_stores_are_listed_with_their_offers_last_run_and_quarantine(session: Session) -> None:
+    for name in ("zeta", "alpha"):
+        register_store(session, new_store(name))
+    run = crawl(session, "zeta", ["1.00", "2.00", "?"])
+    alpha, zeta = list_stores(session)
+    assert (alpha.slug, alpha.offer_count, alpha.last_run, alpha.checked_at) == ("alpha", 0, None, None)
+    assert (zeta.offer_count, zeta.open_quarantine) == (2, 1)
+    assert zeta.last_run is not None
+    assert (zeta.last_run.id, zeta.last_run.seen, zeta.last_run.requests) == (run, 3, 3)
+    assert get_store_summary(session, "zeta") == zeta
+    assert get_run(session, run) == list_runs(session, store_slug="zeta")[0]
+    assert get_totals(session).pending_offers == 2
+
+
+def test_a_store_registered_twice_is_one_store_and_a_taken_slug_is_refused(session: Session) -> None:
+    first = register_store(session, new_store("alpha"))
+    assert register_store(session, new_store("alpha", "https://www.alpha.example/shop")).id == first.id
+    with pytest.raises(InvalidInput, match="taken"):
+        register_store(session, new_store("alpha", "https://other.example/"))
+    assert (
+        register_store(session, new_store("alpha", "https://other.example/"), may_move=True).url
+        == "https://other.example/"
+    )
+
+
+def test_a_slug_is_made_from_the_host(session: Session) -> None:
+    store = register_store(
+        session, NewStore(url="http://www.My-Shop.example:8080/x", platform="generic", name="x")
+    )
+    assert store.slug == "my-shop-example-8080"
+
+
+def test_a_cancelled_run_frees_its_store(session: Session) -> None:
+    register_store(session, new_store("alpha"))
+    ticket = open_run(session, "alpha", trigger="operator", worker="test")
+    assert ticket is not None
+    cancel_run(session, ticket.public_id)
+    assert get_run(session, ticket.public_id).state == "cancelled"
+    assert open_run(session, "alpha", trigger="operator", worker="test") is not None
+
+
+def test_what_is_not_there_is_not_found(session: Session) -> None:
+    for call in (
+        lambda: get_run(session, "x"),
+        lambda: get_store_summary(session, "x"),
+        lambda: request_crawl(session, "x"),
+    ):
+        with pytest.raises(NotFound):
+            call()
