@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from aggregator.catalog.matches import count_pending_offers
+from aggregator.catalog.matches import matching_is_due
 from aggregator.catalog.runs import due_stores
 from aggregator.settings import Settings
 from workers.broker import load_actors
@@ -65,10 +65,10 @@ def tick(context: WorkContext) -> None:
 
     with context.sessions.begin() as session:
         slugs = due_stores(session)
-        pending = count_pending_offers(session)
+        must_match = matching_is_due(session)
     for slug in slugs:
         crawl_store.send(slug)
-    if pending:
+    if must_match:
         match_pending_offers.send()
 
 

@@ -1,15 +1,20 @@
-"""What waits for the matcher, and what people have said about its pairs."""
+"""What waits for the matcher, whose turn it is, and what people have said about its pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, select, text
+from sqlalchemy.orm import Session, sessionmaker
 
-from aggregator.db.models import MatchReviewRow, MatchVerdictRow, OfferRow
+from aggregator.db.models import MatchReviewRow, MatchVerdictRow, OfferRow, RunRow
+
+LONGEST_WAIT = timedelta(minutes=1)
+# Any constant will do, as long as all linkers agree on it.
+_LINKING = 0x436C_6D61
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,30 @@ def count_pending_offers(session: Session) -> int:
         )
         or 0
     )
+
+
+def matching_is_due(session: Session) -> bool:
+    """Whether offers wait and the stores being read now need not be waited for any longer.
+
+    Offers of several stores are told apart better together, so a linking waits for crawls that are under
+    way, a minute at most.
+    """
+    oldest = session.scalar(
+        select(func.min(OfferRow.changed_at)).where(
+            OfferRow.match_state == "pending", OfferRow.gone_at.is_(None)
+        )
+    )
+    if oldest is None:
+        return False
+    is_reading = session.scalar(select(exists().where(RunRow.state == "running")))
+    return not is_reading or oldest < datetime.now(UTC) - LONGEST_WAIT
+
+
+@contextmanager
+def linking_turn(sessions: sessionmaker[Session]) -> Iterator[bool]:
+    """Whether this process may link: one does at a time, because two would only do the same work twice."""
+    with sessions.begin() as session:
+        yield bool(session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": _LINKING}))
 
 
 def count_open_reviews(session: Session) -> int:

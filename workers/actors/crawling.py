@@ -10,7 +10,6 @@ from dramatiq.middleware import Interrupt
 from aggregator.catalog.runs import leave_run
 from aggregator.domain.errors import Conflict, NotFound, StoreError
 from spiders.runner import crawl_store as read_store
-from workers.actors.matching import match_pending_offers
 from workers.context import current
 
 log = logging.getLogger("click2cart.crawling")
@@ -39,5 +38,3 @@ def crawl_store(slug: str) -> None:
         "%s: %s, %d seen, %d new, %d changed, %d gone, %d quarantined",
         slug, report.state, report.seen, report.new, report.changed, report.gone, report.quarantined,
     )  # fmt: skip
-    if report.new or report.changed:
-        match_pending_offers.send()
