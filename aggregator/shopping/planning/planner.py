@@ -25,6 +25,8 @@ from aggregator.shopping.planning.solving import Solved, cheapest_in_shop, earli
 
 _MAIN_SHARE = 0.75  # of the time for the plan itself, where a frontier is asked for too
 
+_RESERVE = 2  # times what building the model takes, kept back for what is not the solver's
+
 
 def plan_basket(basket: Basket, *, time_limit: float = 10.0, frontier: bool = True) -> Plan:
     """The best split of the basket over its stores.
@@ -39,9 +41,10 @@ def plan_basket(basket: Basket, *, time_limit: float = 10.0, frontier: bool = Tr
     decimals than the currency.
     """
     began = time.monotonic()
-    deadline = began + time_limit
     problem = build_problem(basket, assumed_shipping=basket.assumed_shipping)
-    solved = solve(problem, began + time_limit * (_MAIN_SHARE if frontier else 1.0))
+    reserve = _RESERVE * (time.monotonic() - began)
+    deadline = began + time_limit - reserve
+    solved = solve(problem, began + time_limit * (_MAIN_SHARE if frontier else 1.0) - reserve)
     if solved is None:
         return _nothing(basket, problem)
     points: dict[int, Solved] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -66,16 +66,17 @@ class Programme:
         self.line_rows = self._add_lines()
         if problem.max_stores is not None and problem.max_stores < len(problem.shops):
             self.at_most(self.store_count(), problem.max_stores)
-        self.trusted = _magnitude(problem) < TRUSTED_MAGNITUDE
+        self.magnitude = _magnitude(problem)
+        self.trusted = self.magnitude < TRUSTED_MAGNITUDE
 
     def cost(self) -> Floats:
         """The objective goods plus shipping."""
         fees = [band.cost for shop in self.problem.shops.values() for band in shop.bands]
         return self._objective(fees, [choice.price for choice in self.problem.choices.values()])
 
-    def units(self) -> Floats:
-        """The objective units bought."""
-        return self._objective([0] * self.first_offer, [1] * len(self.places))
+    def units(self, *, but: Collection[int] = ()) -> Floats:
+        """The objective units bought, of all offers but these."""
+        return self._objective([0] * self.first_offer, [place not in but for place in self.places])
 
     def store_count(self) -> Floats:
         """The objective stores used."""
@@ -124,9 +125,15 @@ class Programme:
             column = self.column_of[place]
             self.lower[column] = self.upper[column] = quantities.get(place, 0)
 
-    def unsettled(self) -> list[int]:
-        """The offers whose quantity is not fixed yet, in input order."""
-        return [place for place, at in self.column_of.items() if self.lower[at] < self.upper[at]]
+    def only_offers(self, places: set[int]) -> None:
+        """Only plans that buy none but these offers."""
+        for place, column in self.column_of.items():
+            if place not in places:
+                self.upper[column] = self.lower[column]
+
+    def unsettled(self, places: set[int]) -> list[int]:
+        """Those of the offers whose quantity is not fixed, in input order."""
+        return [p for p in sorted(places) if self.lower[self.column_of[p]] < self.upper[self.column_of[p]]]
 
     def minimise(self, objective: Floats, start: Quantities, deadline: float) -> Answer:
         """The least objective among the plans that are left; `start` is one of them."""

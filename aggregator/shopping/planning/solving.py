@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from aggregator.shopping.planning.model import Problem, Quantities, Score, Shop, cheapest_first
-from aggregator.shopping.planning.programme import Programme
+from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Programme
 from aggregator.shopping.planning.start import find_start
 
 _START_SHARE = 0.25  # of the time, at most, for the start plan
@@ -109,19 +109,24 @@ class _Search:
         if score is None:
             raise AssertionError("the start plan is permitted")
         self.score = score
-        self.programme = Programme(problem)
 
     def run(self, *, ties: bool) -> Solved:
-        problem, programme = self.problem, self.programme
+        problem = self.problem
+        if time.monotonic() >= self.deadline:
+            bound = least_cost(problem, problem.full_units - self.score.unbought)
+            return Solved(
+                self.best, self.score, bound, not self.score.unbought, not self.score.unknown, False
+            )
+        self.programme = programme = Programme(problem)
         units_proven = self._settle_units()
         programme.buy_exactly(problem.full_units - self.score.unbought)
         unknown_proven = self._settle_unknown()
-        bound = self._settle_cost()
-        stores_proven = False
+        bound, stores_proven = self._settle_cost(with_stores=ties)
         if ties and units_proven and unknown_proven and bound == self.score.cost:
             programme.drop_what_costs_more(self.score.cost, self.deadline)
             programme.at_most(programme.cost(), self.score.cost)
-            stores_proven = self._settle_stores()
+            stores_proven = stores_proven or self._settle_stores()
+            programme.at_most(programme.store_count(), self.score.stores)
             if stores_proven:
                 self._settle_input_order()
         return Solved(self.best, self.score, bound, units_proven, unknown_proven, stores_proven)
@@ -147,41 +152,52 @@ class _Search:
         self.programme.at_most(self.programme.unknown_count(), self.score.unknown)
         return proven
 
-    def _settle_cost(self) -> int:
-        least = least_cost(self.problem, self.problem.full_units - self.score.unbought)
+    def _settle_cost(self, *, with_stores: bool) -> tuple[int, bool]:
+        """The bound of the cost and whether the number of stores is proven with it.
+
+        One cost unit weighs more than all stores, where the solver's numbers are exact enough for that.
+        """
+        units = self.problem.full_units - self.score.unbought
+        least = least_cost(self.problem, units)
         if least == self.score.cost:
-            return least
-        answer = self.programme.minimise(self.programme.cost(), self.best, self.deadline)
+            return least, False
+        weight = 1 + min(len(self.problem.shops), units) if with_stores else 1
+        if self.programme.magnitude * weight >= TRUSTED_MAGNITUDE:
+            weight = 1
+        objective = weight * self.programme.cost()
+        if weight > 1:
+            objective += self.programme.store_count()
+        answer = self.programme.minimise(objective, self.best, self.deadline)
         self._consider(answer.quantities)
-        return least if answer.bound is None else min(max(least, answer.bound), self.score.cost)
+        if answer.bound is None:
+            return least, False
+        bound = min(max(least, -((weight - 1 - answer.bound) // weight)), self.score.cost)
+        return bound, weight > 1 and answer.bound >= weight * self.score.cost + self.score.stores
 
     def _settle_stores(self) -> bool:
-        units = self.problem.full_units - self.score.unbought
-        proven = self.score.stores <= least_stores(self.problem, units)
-        if not proven:
-            answer = self.programme.minimise(self.programme.store_count(), self.best, self.deadline)
-            self._consider(answer.quantities)
-            proven = answer.bound is not None and answer.bound >= self.score.stores
-        self.programme.at_most(self.programme.store_count(), self.score.stores)
-        return proven
+        if self.score.stores <= least_stores(self.problem, self.problem.full_units - self.score.unbought):
+            return True
+        answer = self.programme.minimise(self.programme.store_count(), self.best, self.deadline)
+        self._consider(answer.quantities)
+        return answer.bound is not None and answer.bound >= self.score.stores
 
     def _settle_input_order(self) -> None:
-        """Block by block through the offers not settled yet, the earliest weighing most."""
-        unsettled = self.programme.unsettled()
+        """First which offers plans as good as this one use at all, then block by block through those."""
+        seen = set(self.best)
+        while True:
+            unseen = self.programme.units(but=seen)
+            answer = self.programme.minimise(-unseen, self.best, self.deadline)
+            if answer.quantities is None or self.problem.score(answer.quantities) != self.score:
+                return
+            if answer.quantities.keys() <= seen:
+                break
+            seen |= answer.quantities.keys()
+        if answer.bound != 0:
+            return
+        self.programme.only_offers(seen)
+        unsettled = self.programme.unsettled(seen)
         while unsettled:
-            block: list[int] = []
-            weight, weights = 1, []
-            for place in unsettled:
-                radix = self.problem.choices[place].limit + 1
-                if block and weight * radix > _BLOCK:
-                    break
-                block.append(place)
-                weights.append(radix)
-                weight *= radix
-            objective = self.programme.units() * 0
-            for place, radix in zip(block, weights, strict=True):
-                weight //= radix
-                objective[self.programme.column_of[place]] = -float(weight)
+            block, objective = self._first_block(unsettled)
             answer = self.programme.minimise(objective, self.best, self.deadline)
             if answer.quantities is None or self.problem.score(answer.quantities) != self.score:
                 return
@@ -189,6 +205,20 @@ class _Search:
                 self.best = answer.quantities
             self.programme.fix(self.best, block)
             unsettled = unsettled[len(block) :]
+
+    def _first_block(self, places: list[int]) -> tuple[list[int], Floats]:
+        """As many offers as fit, and an objective in which each outweighs all behind it."""
+        size, weight = 0, 1
+        for place in places:
+            radix = self.problem.choices[place].limit + 1
+            if size and weight * radix > _BLOCK:
+                break
+            size, weight = size + 1, weight * radix
+        objective = self.programme.units(but=self.problem.choices)
+        for place in places[:size]:
+            weight //= self.problem.choices[place].limit + 1
+            objective[self.programme.column_of[place]] = -weight
+        return places[:size], objective
 
     def _consider(self, quantities: Quantities | None) -> None:
         """Take what the solver found if the exact score agrees that it is better."""

@@ -1,0 +1,110 @@
+"""The plan against every possible purchase of random small baskets, and what must hold of any two plans."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from aggregator.domain.carts import Basket, Plan, PlanStatus
+from aggregator.shopping.planning import plan_basket
+from tests.unit.planning_oracle import best_plans, cheapest_in_one_store, random_basket
+
+
+def assert_plan_is_the_best_purchase(basket: Basket) -> None:
+    plan = plan_basket(basket)
+    frontier = best_plans(basket, basket.assumed_shipping)
+    if not frontier:
+        assert plan.status is PlanStatus.INFEASIBLE
+        assert (plan.total, plan.bound, plan.allocations, plan.stores, plan.frontier) == (0, 0, (), (), ())
+        return
+    best = frontier[-1]
+    assert plan.status is PlanStatus.OPTIMAL
+    assert (plan.units, plan.unknown_stores, plan.total * 100, len(plan.stores)) == (
+        best.units,
+        best.unknown,
+        best.total,
+        best.stores,
+    )
+    assert plan.bound == plan.total
+    assert {allocation.offer: allocation.quantity for allocation in plan.allocations} == best.bought
+    assert [(p.max_stores, p.units, p.total * 100, p.proven) for p in plan.frontier] == [
+        (stores, point.units, point.total, True)
+        for stores, point in enumerate(frontier[: best.stores], start=1)
+    ]
+    ignoring = best_plans(basket, Decimal(0))[-1]
+    known_parts = plan.cheapest_known_parts
+    assert (known_parts.total * 100, known_parts.unknown_stores) == (ignoring.total, ignoring.unknown)
+    wanted: Counter[str] = Counter()
+    for allocation in plan.allocations:
+        wanted[allocation.line] += allocation.quantity
+    single = cheapest_in_one_store(basket, wanted, basket.assumed_shipping)
+    assert (plan.single_store and plan.single_store.total * 100) == (single and single.total)
+    assert sum(line.quantity for line in basket.lines) == plan.units + sum(m.quantity for m in plan.missing)
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_equals_the_best_of_all_purchases_on_a_sample(block: int) -> None:
+    for seed in range(block * 100, block * 100 + 100):
+        assert_plan_is_the_best_purchase(random_basket(random.Random(seed)))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(20))
+def test_equals_the_best_of_all_purchases(block: int) -> None:
+    for seed in range(1_000 + block * 200, 1_200 + block * 200):
+        assert_plan_is_the_best_purchase(random_basket(random.Random(seed)))
+
+
+def rank(plan: Plan, basket: Basket) -> tuple[int, int, Decimal]:
+    if basket.assumed_shipping is None:
+        return -plan.units, plan.unknown_stores, plan.total
+    return -plan.units, 0, plan.total + basket.assumed_shipping * plan.unknown_stores
+
+
+def plan_only(basket: Basket) -> Plan:
+    plan = plan_basket(basket, frontier=False)
+    assert plan.status is not PlanStatus.FEASIBLE
+    return plan
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_more_to_choose_from_is_never_worse(seed: int) -> None:
+    basket = random_basket(random.Random(f"more {seed}"))
+    best = rank(plan_only(basket), basket)
+    assert best <= rank(plan_only(replace(basket, offers=basket.offers[:-1])), basket)
+    without = basket.stores[-1].id
+    fewer = replace(
+        basket,
+        stores=basket.stores[:-1],
+        offers=tuple(offer for offer in basket.offers if offer.store != without),
+    )
+    assert best <= rank(plan_only(fewer), basket)
+    assert rank(plan_only(replace(basket, max_stores=None)), basket) <= best
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_is_never_worse_than_each_line_where_it_is_cheapest(seed: int) -> None:
+    basket = replace(random_basket(random.Random(f"greedy {seed}")), max_stores=None)
+    plan = plan_basket(basket)
+    if plan.complete and plan.cheapest_per_line.complete:
+        assert plan.total <= plan.cheapest_per_line.total
+    totals = [point.total for point in plan.frontier if point.complete]
+    assert totals == sorted(totals, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_out_of_time_it_keeps_a_permitted_plan_and_a_true_bound(seed: int) -> None:
+    basket = random_basket(random.Random(f"hurry {seed}"))
+    hurried, best = plan_basket(basket, time_limit=1e-9), plan_basket(basket)
+    assert (hurried.status is PlanStatus.INFEASIBLE) == (best.status is PlanStatus.INFEASIBLE)
+    assert rank(best, basket) <= rank(hurried, basket)
+    assert hurried.bound is not None
+    assert hurried.bound <= hurried.total
+    if (hurried.units, hurried.unknown_stores) == (best.units, best.unknown_stores):
+        assert hurried.bound <= best.total
+    if hurried.status is PlanStatus.OPTIMAL:
+        assert rank(hurried, basket) == rank(best, basket)
