@@ -14,7 +14,7 @@ from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.stores import Store
 
 # A reader beats every few seconds; one silent for this long is taken for dead.
-DEAD_AFTER = timedelta(seconds=30)
+DEAD_AFTER = timedelta(seconds=20)
 # A crawl asked of the queue is asked again if no run began within this time.
 ASK_AGAIN_AFTER = timedelta(seconds=60)
 

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
@@ -21,13 +22,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import sessionmaker
 
-from aggregator.catalog.stores import NewStore, register_store
 from aggregator.db.migrate import migrate
 from aggregator.db.session import Sessions, engine_for
 from aggregator.settings import Settings
 from fixtures.demo.stores import DemoStore, run_demo_stores
 from matcher.linker import link_pending_offers
 from spiders.runner import crawl_store
+from workers.demo import register_demo_store
 
 QUIET_CHROMIUM = [
     "--no-sandbox",
@@ -83,7 +84,9 @@ def demo_stores() -> Iterator[dict[str, DemoStore]]:
 
 
 @pytest.fixture(scope="session")
-def site(browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore], shared_dir: Path) -> Iterator[Site]:
+def site(
+    browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore], shared_dir: Path
+) -> Iterator[Site]:
     """The site over a catalogue that was crawled from the demo stores and matched."""
     assert settings.database_url is not None
     server = engine_for(settings.database_url)
@@ -98,7 +101,7 @@ def site(browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore]
     migrate(engine)
     sessions = sessionmaker(engine, expire_on_commit=False)
     for store in demo_stores.values():
-        register_demo_store(sessions, store)
+        register_demo_store(settings, sessions, store)  # type: ignore[arg-type]  # the same five fields
         crawl_store(settings, sessions, store.slug, trigger="command")
     link_pending_offers(sessions)
     with running_web(settings, shared_dir / "web.log") as address:
@@ -106,21 +109,41 @@ def site(browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore]
     engine.dispose()
 
 
-def register_demo_store(sessions: Sessions, store: DemoStore) -> None:
-    with sessions.begin() as session:
-        register_store(
-            session,
-            NewStore(
-                url=store.address,
-                platform=store.platform,
-                name=store.name,
-                slug=store.slug,
-                country="DE",
-                currency="EUR",
-                shipping=shipping_of(store),
-                options={"feed_url": store.address} if store.platform == "merchant_feed" else {},
-            ),
-        )
+@contextmanager
+def running_web(settings: Settings, log: Path) -> Iterator[str]:
+    """The site on its production server, as a process of its own; its address."""
+    environment = {
+        **os.environ,
+        "CLICK2CART_DATA_DIR": str(settings.data_dir),
+        "DATABASE_URL": settings.database_url or "",
+        "REDIS_URL": settings.redis_url or "",
+        "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(settings.allow_private_hosts),
+        "PORT": str(settings.port),
+    }
+    address = f"http://127.0.0.1:{settings.port}"
+    command = [str(Path(sys.executable).with_name("click2cart")), "web"]
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process,
+    ):
+        try:
+            give_up_at = time.monotonic() + 60
+            while not answers(f"{address}/readyz"):
+                assert process.poll() is None, f"the site ended: {log.read_text()}"
+                assert time.monotonic() < give_up_at, f"the site is not ready: {log.read_text()}"
+                time.sleep(0.05)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
 
 
 @pytest.fixture
@@ -139,4 +162,6 @@ def page(visitor: BrowserContext, site: Site) -> Iterator[Page]:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     yield page
-    assert [problem for problem in problems if site.url in problem or "Content Security Policy" in problem] == []
+    assert [
+        problem for problem in problems if site.url in problem or "Content Security Policy" in problem
+    ] == []
