@@ -51,12 +51,15 @@ def _sum(matrix: sparse.csr_matrix) -> Floats:
 
 def _choose(*cases: tuple[Flags, int], otherwise: int) -> Levels:
     """The level of the first case that holds."""
-    chosen = np.select([case for case, _ in cases], [level for _, level in cases], otherwise)
-    return chosen.astype(np.int8)
+    levels: Levels = np.select([case for case, _ in cases], [level for _, level in cases], otherwise).astype(
+        np.int8
+    )
+    return levels
 
 
 def _bands(values: npt.NDArray[Any], edges: list[float]) -> Levels:
-    return np.digitize(values, edges).astype(np.int8)
+    levels: Levels = np.digitize(values, edges).astype(np.int8)
+    return levels
 
 
 def _sets_compared(
@@ -105,21 +108,6 @@ def _title_letters(catalogue: PreparedCatalogue, left: Integers, right: Integers
     return _bands(
         shared_amount(catalogue.grams[left], catalogue.grams[right]),
         [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.92],
-    )
-
-
-def _title_words(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Levels:
-    return _bands(
-        shared_amount(catalogue.words[left], catalogue.words[right]),
-        [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.92],
-    )
-
-
-def _shorter_title(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Levels:
-    one, other = catalogue.word_rarity[left], catalogue.word_rarity[right]
-    common = _sum(one.multiply(other > 0))
-    return _bands(
-        common / np.maximum(np.minimum(_sum(one), _sum(other)), 1e-6), [0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
     )
 
 
@@ -300,25 +288,6 @@ COMPARISONS: tuple[Comparison, ...] = (
         ordered=1,
     ),
     Comparison(
-        "title_words",
-        "from_30",
-        _percent_bands(
-            [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.92],
-            "Likeness of the titles by words, rare ones counting more",
-        ),
-        _title_words,
-        ordered=1,
-    ),
-    Comparison(
-        "shorter_title",
-        "from_50",
-        _percent_bands(
-            [0.2, 0.35, 0.5, 0.65, 0.8, 0.95], "Share of the shorter title that is found in the other"
-        ),
-        _shorter_title,
-        ordered=1,
-    ),
-    Comparison(
         "rarest_unmatched_word",
         "from_45",
         {
@@ -369,7 +338,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         },
         _number,
         speaks_for=("several_agree", "agree"),
-        speaks_against=("conflict",),
+        speaks_against=("conflict", "one_sided", "several_one_sided"),
     ),
     Comparison(
         "colour",
@@ -383,7 +352,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         },
         _colour,
         speaks_for=("equal", "overlap"),
-        speaks_against=("conflict",),
+        speaks_against=("conflict", "one_sided"),
     ),
     Comparison(
         "edition",
@@ -397,7 +366,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         },
         _edition,
         speaks_for=("equal", "overlap"),
-        speaks_against=("conflict",),
+        speaks_against=("conflict", "one_sided"),
     ),
     Comparison(
         "pack",

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from aggregator.domain.identifiers import read_gtin, shown_gtin
+from aggregator.domain.products import Evidence
 from matcher.comparison import Levels
 from matcher.model import ALL_COMPARISONS, MatchModel
 from matcher.preparation import PreparedCatalogue
 
+__all__ = ["Evidence", "explain"]
+
 _LONGEST_QUOTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One comparison's part in a probability. `weight` is in log-odds, `sentence` is for people."""
-
-    comparison: str
-    level: str
-    weight: float
-    sentence: str
 
 
 def explain(

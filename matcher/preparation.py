@@ -45,8 +45,12 @@ class CatalogueStatistics:
 
     @classmethod
     def of(cls, records: Iterable[OfferRecord]) -> Self:
+        """The statistics of a whole catalogue; stores of unknown name count as none."""
         ordered = in_stable_order(records)
-        readings = [read_title(record.title) for record in ordered]
+        return cls._of_readings(ordered, [read_title(record.title) for record in ordered])
+
+    @classmethod
+    def _of_readings(cls, ordered: Sequence[OfferRecord], readings: Sequence[TitleReading]) -> Self:
         code_counts = Counter(code for reading in readings for code in reading.codes)
         code_counts.update(code for record in ordered if looks_like_code(code := squashed(record.mpn)))
         return cls(
@@ -134,8 +138,8 @@ def prepare(
 ) -> PreparedCatalogue:
     """Read every record once. Without `statistics` the records themselves are the catalogue."""
     ordered = in_stable_order(records)
-    statistics = statistics or CatalogueStatistics.of(ordered)
     readings = [read_title(record.title) for record in ordered]
+    statistics = statistics or CatalogueStatistics._of_readings(ordered, readings)
     codes = [
         _codes_of(record, reading, statistics) for record, reading in zip(ordered, readings, strict=True)
     ]

@@ -48,12 +48,13 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("channel", "ch"), ("channels", 1.0)),
 }
 # These mean a unit only when they touch the number ("5 g" may be anything, "5g" is not five and a G).
-_TOUCHING_ONLY = {"m", "l", "g", "v", "u", "x", "p", "i", "in", "'"}
+_TOUCHING_ONLY = {"m", "g", "v", "u", "x", "p", "i", "in", "'"}
 _UNIT_WORDS = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 _MEASURE = re.compile(rf"(?<![a-z0-9.])(\d+(?:[.,]\d+)?)(\s*-?\s*)({_UNIT_WORDS})(?![a-z0-9])", re.ASCII)
 _FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _THOUSANDS = re.compile(r"(?<![\w.,])(\d{1,3})(?:,(\d{3})| (000))(?!\w)")
 _PIECE = re.compile(r"v\.? ?\d+(?:\.\d+)*(?![a-z0-9])|\d+[.,]\d+(?![a-z0-9])|[a-z0-9]+(?:[-._/][a-z0-9]+)*")
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\bv(?=\d+\b)|\d+\.\d+|[^\W_]+")
 _PACK = re.compile(
     r"\b(?:pack|set|case|box|lot)\s+of\s+(\d{1,4})\b"
@@ -106,8 +107,8 @@ _EDITIONS: dict[str, str] = {
     **{
         word: word
         for word in "plus max mini ultra lite light se home basic small business enterprise ultimate elite"
-        " express server client oem retail subscription maintenance renewal essentials suite bundle gold platinum extended limited"
-        " collectors junior kids men women left right wireless wired gas electric curved".split()
+        " express server client oem retail subscription maintenance renewal essentials suite bundle gold platinum"
+        " extended limited collectors junior kids men women left right wireless wired gas electric curved".split()
     },
 }
 # Letters and digits, yet the name of a technique and never of a product.
@@ -158,10 +159,9 @@ def looks_like_code(squashed_token: str) -> bool:
     """Letters with digits (3 signs or more) or at least 5 digits, and not the name of a technique."""
     if squashed_token in _TECHNIQUES or _NOT_A_CODE.fullmatch(squashed_token):
         return False
-    digits = sum(sign.isdigit() for sign in squashed_token)
-    if digits == len(squashed_token):
-        return 5 <= digits <= 14
-    return digits > 0 and 3 <= len(squashed_token) <= 24
+    if squashed_token.isdigit():
+        return 5 <= len(squashed_token) <= 14
+    return 3 <= len(squashed_token) <= 24 and _DIGIT.search(squashed_token) is not None
 
 
 def _number(text: str) -> str:
@@ -236,7 +236,7 @@ def read_title(title: str) -> TitleReading:
         for start in range(len(flat) - length + 1):
             parts = tuple(flat[start : start + length])
             joined = "".join(parts)
-            if 5 <= len(joined) <= 20 and looks_like_code(joined) and all(len(part) <= 12 for part in parts):
+            if 5 <= len(joined) <= 20 and len(max(parts, key=len)) <= 12 and looks_like_code(joined):
                 joins.append((joined, parts))
     word_set = frozenset(words)
     return TitleReading(

@@ -16,8 +16,8 @@ from matcher.model import ALL_COMPARISONS, MatchModel, Weights, probability_of
 from matcher.preparation import Integers, prepare
 from matcher.records import OfferRecord
 
-AUTOMATIC = 0.9
-DOUBTFUL = 0.3
+AUTOMATIC = 0.93
+DOUBTFUL = 0.25
 
 # Where public training catalogues are silent (no bar codes, part numbers, variants; few packs and used
 # offers), these hold: the ridge pulls every weight towards its stated value, else towards zero.
@@ -30,6 +30,7 @@ STATED_WEIGHTS: Mapping[str, Mapping[str, float]] = {
 }
 _RIDGE = 2.0
 _WEIGHT_OF_A_CATALOGUE = 20_000.0
+_WEIGHT_OF_LABELLED_PAIRS = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "1") -> Mat
         left, right, label = _labelled_pairs(catalogue, pairs.left, pairs.right)
         prepared.append((ready, pairs, left, right, label, compare(ready, left, right)))
     labels = [label for *_, label, _ in prepared]
-    _, ranking = _fit(COMPARISONS, [levels for *_, levels in prepared], labels)
+    sampled = [catalogue.labels is not None for catalogue in catalogues]
+    _, ranking = _fit(COMPARISONS, [levels for *_, levels in prepared], labels, sampled)
     ranker = MatchModel(version, 0.0, {}, ranking, AUTOMATIC, DOUBTFUL)
     full_levels = []
     for ready, pairs, left, right, _, levels in prepared:
@@ -66,7 +68,7 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "1") -> Mat
         )
         context = context_levels(ready, contenders, left, right, ranker.rank(levels))
         full_levels.append(np.column_stack([levels, context]))
-    prior, weights = _fit(ALL_COMPARISONS, full_levels, labels)
+    prior, weights = _fit(ALL_COMPARISONS, full_levels, labels, sampled)
     names = tuple(catalogue.name for catalogue in catalogues)
     return MatchModel(version, prior, weights, ranking, AUTOMATIC, DOUBTFUL, names)
 
@@ -90,9 +92,16 @@ def _labelled_pairs(
 
 
 def _fit(
-    comparisons: tuple[Comparison, ...], levels: Sequence[Levels], labels: Sequence[npt.NDArray[np.bool_]]
+    comparisons: tuple[Comparison, ...],
+    levels: Sequence[Levels],
+    labels: Sequence[npt.NDArray[np.bool_]],
+    sampled: Sequence[bool],
 ) -> tuple[float, Weights]:
-    """Prior and weights that minimise the log-loss, each catalogue weighing the same, plus the ridge."""
+    """Prior and weights that minimise the log-loss, each catalogue weighing the same, plus the ridge.
+
+    Somebody chose the pairs of a `sampled` catalogue, so their share of true ones says nothing about the
+    prior: each such catalogue has a prior of its own, which is thrown away.
+    """
     offsets = np.cumsum([0, *(len(comparison.levels) for comparison in comparisons)])
     stated = np.array(
         [
@@ -104,12 +113,14 @@ def _fit(
     blocks, bounds = zip(*(_parameters(comparison) for comparison in comparisons), strict=True)
     to_weights = sparse.block_diag(blocks, format="csr")
     # Pairs with the same levels and label are one row with their count: the fit's cost stays small.
-    rows, row_weights, row_labels = [], [], []
-    for level, label in zip(levels, labels, strict=True):
+    rows, row_weights, row_labels, row_priors = [], [], [], []
+    for source, (level, label) in enumerate(zip(levels, labels, strict=True)):
         table, counts = np.unique(np.column_stack([level, label.astype(np.int8)]), axis=0, return_counts=True)
         rows.append(table[:, :-1])
         row_labels.append(table[:, -1].astype(np.float64))
-        row_weights.append(counts * (_WEIGHT_OF_A_CATALOGUE / max(len(label), 1)))
+        total = _WEIGHT_OF_LABELLED_PAIRS if sampled[source] else _WEIGHT_OF_A_CATALOGUE
+        row_weights.append(counts * (total / max(len(label), 1)))
+        row_priors.append(np.full(len(table), 1 + source if sampled[source] and not all(sampled) else 0))
     level_rows = np.concatenate(rows).astype(np.int64)
     weight, label = np.concatenate(row_weights), np.concatenate(row_labels)
     columns = (level_rows + offsets[:-1]).ravel()
@@ -117,22 +128,27 @@ def _fit(
     one_hot = sparse.csr_matrix(
         (np.ones(columns.size), columns, starts), shape=(len(level_rows), offsets[-1])
     )
+    prior_of_row = np.concatenate(row_priors)
+    priors = sparse.csr_matrix(
+        (np.ones(len(weight)), prior_of_row, np.arange(len(weight) + 1)), shape=(len(weight), 1 + len(levels))
+    )
     design = (one_hot @ to_weights).tocsr()
+    first = priors.shape[1]
 
     def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        prior, moved = parameters[0], parameters[1:]
-        score = prior + design @ moved
+        moved = parameters[first:]
+        score = priors @ parameters[:first] + design @ moved
         error = weight * (probability_of(score) - label)
         pull = to_weights @ moved - stated
         value = float(np.sum(weight * (np.logaddexp(0, score) - label * score)) + 0.5 * _RIDGE * pull @ pull)
-        return value, np.concatenate([[error.sum()], design.T @ error + _RIDGE * (to_weights.T @ pull)])
+        return value, np.concatenate([priors.T @ error, design.T @ error + _RIDGE * (to_weights.T @ pull)])
 
-    start = np.concatenate([[-3.0], np.zeros(to_weights.shape[1])])
-    limits = [(None, None), *(bound for block in bounds for bound in block)]
+    start = np.concatenate([np.full(first, -3.0), np.zeros(to_weights.shape[1])])
+    limits = [*[(None, None)] * first, *(bound for block in bounds for bound in block)]
     found = optimize.minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 1000, "ftol": 1e-10}
     )
-    flat = to_weights @ found.x[1:]
+    flat = to_weights @ found.x[first:]
     weights = {
         comparison.name: {
             # Adding zero turns a rounded -0.0 into 0.0.

@@ -1,0 +1,70 @@
+"""What is read from titles: codes apart from measures, packs, colours, condition."""
+
+from __future__ import annotations
+
+import pytest
+
+from matcher.titles import read_title
+
+
+@pytest.mark.parametrize(
+    ("title", "measure"),
+    [
+        ("Television 49 inch", ("length in inches", "49")),
+        ("Fernseher 124 cm", ("length in inches", "49")),
+        ("Drive 500gb", ("gigabytes", "500")),
+        ("Drive 0.5 TB", ("gigabytes", "512")),
+        ("Kettle 230v", ("volts", "230")),
+        ("Soap 750 ml", ("litres", "0.75")),
+        ("Soap 0,75 l", ("litres", "0.75")),
+    ],
+)
+def test_measures_are_not_codes(title: str, measure: tuple[str, str]) -> None:
+    reading = read_title(title)
+    assert (reading.codes, reading.measures) == (frozenset(), {measure})
+
+
+@pytest.mark.parametrize(
+    ("title", "codes"),
+    [
+        ("Sony WH-1000XM4 Wireless", {"wh1000xm4"}),
+        ("Sony WH1000XM4", {"wh1000xm4"}),
+        ("Apple Mac mini MB138LL/A", {"mb138lla"}),
+        ("Nikon D90 Black", {"d90"}),
+        ("Mouse 910-001234", {"910001234"}),
+        ("Print Master v17 for Windows XP SP2", set()),
+        ("Screen 600x600 4k HDR10 DVB", set()),
+        ("Lap desktop 30pk", set()),
+    ],
+)
+def test_codes_with_and_without_separators_are_one(title: str, codes: set[str]) -> None:
+    assert read_title(title).codes == codes
+
+
+@pytest.mark.parametrize(
+    ("title", "pack"),
+    [("Batteries 4-pack", 4), ("Pack of 12 pens", 12), ("Pens twin pack", 2), ("Pens 24 ct", 24), ("Pen", 1)],
+)
+def test_packs_are_counted(title: str, pack: int) -> None:
+    assert read_title(title).pack == pack
+
+
+def test_versions_are_numbers() -> None:
+    assert read_title("Mavis Beacon v17").numbers == {"17"}
+    assert read_title("Rumba (v. 7.3)").numbers == {"7.3"}
+
+
+def test_colours_of_several_languages_are_one() -> None:
+    assert read_title("Kühlschrank schwarz").colours == read_title("Fridge BLK").colours == {"black"}
+
+
+def test_refurbished_and_accessories_are_noticed() -> None:
+    assert read_title("Phone (refurbished)").refurbished
+    assert not read_title("Phone").refurbished
+    assert read_title("Leather case for Phone").accessory
+    assert not read_title("Phone").accessory
+
+
+def test_any_script_keeps_its_words() -> None:
+    assert read_title("Холодильник Атлант 300").words == ("холодильник", "атлант", "300")
+    assert read_title("").words == ()
