@@ -102,7 +102,7 @@ def orm(sessions: Sessions, count: int) -> float:
                 digest=b"",
                 first_seen_at=text("now()"),
                 changed_at=text("now()"),
-            )  # fmt: skip
+            )
             for offer in offers
             if not hasattr(offer, "reason")
         )

@@ -23,7 +23,7 @@ from aggregator.settings import Settings
 def scratch_database() -> Iterator[Sessions]:
     """Sessions on a new, migrated, embedded database that goes away afterwards."""
     with tempfile.TemporaryDirectory(prefix="c2c-bench-", ignore_cleanup_errors=True) as directory:
-        os.chmod(directory, 0o755)  # noqa: S103  # started by root, PostgreSQL runs as another user
+        os.chmod(directory, 0o755)  # started by root, PostgreSQL runs as another user
         settings = Settings(data_dir=Path(directory) / "data")
         with embedded_services(settings, with_broker=False) as services:
             engine = engine_for(services.database_url)

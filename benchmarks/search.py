@@ -23,7 +23,9 @@ COLUMNS = (
 
 def all_titles() -> list[str]:
     """Every title that the demo stores show."""
-    return sorted({product.title for path in CATALOGUES.glob("*.jsonl") for product in read_catalogue(path.stem)})
+    return sorted(
+        {product.title for path in CATALOGUES.glob("*.jsonl") for product in read_catalogue(path.stem)}
+    )
 
 
 def products(count: int, rng: random.Random) -> list[tuple[object, ...]]:
@@ -52,7 +54,7 @@ def products(count: int, rng: random.Random) -> list[tuple[object, ...]]:
                 Decimal(int(rng.lognormvariate(4, 1) * 100)).scaleb(-2),
                 "EUR",
                 search_vector(title, brand, None, []),
-            )  # fmt: skip
+            )
         )
     return rows
 

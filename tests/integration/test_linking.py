@@ -36,10 +36,8 @@ def seed(session: Session) -> None:
 
 
 def products_by_offer(session: Session) -> dict[str, int | None]:
-    return {
-        external: product
-        for external, product in session.execute(select(OfferRow.external_id, OfferRow.product_id))
-    }
+    rows = session.execute(select(OfferRow.external_id, OfferRow.product_id))
+    return {row.external_id: row.product_id for row in rows}
 
 
 def test_offers_of_one_product_meet_and_say_why(sessions: Sessions) -> None:

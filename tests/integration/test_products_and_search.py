@@ -45,18 +45,54 @@ def camera(session: Session, stores: list[StoreRow]) -> ProductRow:
     alpha, beta, gamma = stores
     return product_of(
         session,
-        offer_row(session, alpha, None, "199.00", number=1, title="Sony DSC-W55 Digital Camera", brand="Sony", category="Cameras"),
-        offer_row(session, beta, None, "189.00", number=1, title="Sony CyberShot DSCW55 silver", brand="Sony", category="Cameras"),
-        offer_row(session, gamma, None, "150.00", number=1, title="Sony W55", category="Photo", availability="OutOfStock"),
-    )  # fmt: skip
+        offer_row(
+            session,
+            alpha,
+            None,
+            "199.00",
+            number=1,
+            title="Sony DSC-W55 Digital Camera",
+            brand="Sony",
+            category="Cameras",
+        ),
+        offer_row(
+            session,
+            beta,
+            None,
+            "189.00",
+            number=1,
+            title="Sony CyberShot DSCW55 silver",
+            brand="Sony",
+            category="Cameras",
+        ),
+        offer_row(
+            session,
+            gamma,
+            None,
+            "150.00",
+            number=1,
+            title="Sony W55",
+            category="Photo",
+            availability="OutOfStock",
+        ),
+    )
 
 
 @pytest.fixture
 def kettle(session: Session, stores: list[StoreRow], camera: ProductRow) -> ProductRow:
     return product_of(
         session,
-        offer_row(session, stores[0], None, "25.00", number=2, title="Bosch Kettle TWK 3A", brand="Bosch", category="Kitchen"),
-    )  # fmt: skip
+        offer_row(
+            session,
+            stores[0],
+            None,
+            "25.00",
+            number=2,
+            title="Bosch Kettle TWK 3A",
+            brand="Bosch",
+            category="Kitchen",
+        ),
+    )
 
 
 def titles(session: Session, **query: object) -> list[str]:
@@ -176,7 +212,7 @@ def test_offers_come_cheapest_total_first_and_unknown_shipping_stays_unknown(
         ("alpha", eur("24.90")),
         ("beta", eur("14.90")),
     ]
-    assert [offer.store_slug for offer in detail_of(session, product, "9.00").offers][0] == "alpha"
+    assert detail_of(session, product, "9.00").offers[0].store_slug == "alpha"
 
 
 def test_the_page_takes_the_same_number_of_queries_for_one_offer_and_for_forty(session: Session) -> None:
@@ -232,7 +268,7 @@ def test_a_chart_has_each_stores_points(session: Session, camera: ProductRow) ->
                 price_currency="EUR",
                 price_kind="regular",
                 availability="InStock",
-            )  # fmt: skip
+            )
         )
     session.flush()
     (series,) = detail_of(session, camera).history
