@@ -98,16 +98,19 @@ def _crawl(settings: Settings, store: Store, spider: str, output: IO[str]) -> No
     writer = LineWriter(output)
     scrapy_settings = ScrapySettings()
     scrapy_settings.setmodule("spiders.settings", priority="project")
-    try:
-        scrapy_settings.setdict(_settings_for(settings, store), priority="cmdline")
-    except StoreError as error:
-        writer.write(Ending(str(error)))
-        return
+    with Fetcher(settings) as fetcher:
+        try:
+            fetcher.robots(store.url)
+            scrapy_settings.setdict(_settings_for(settings, store), priority="cmdline")
+        except StoreError as error:
+            writer.write(Ending(str(error)))
+            return
+        counted = {"extra_requests": fetcher.requests, "extra_bytes": fetcher.bytes_received}
     module, _, name = spider.partition(":")
     spider_class: Any = getattr(import_module(module), name)
     process = AsyncCrawlerProcess(scrapy_settings)
     crawler = process.create_crawler(spider_class)
-    crawl = process.crawl(crawler, store=store, app_settings=settings, lines=writer)
+    crawl = process.crawl(crawler, store=store, app_settings=settings, lines=writer, **counted)
     process.start()
     finished = crawler.spider
     crash = crawl.exception() if crawl.done() and not crawl.cancelled() else None
@@ -120,11 +123,9 @@ def _crawl(settings: Settings, store: Store, spider: str, output: IO[str]) -> No
 
 
 def _settings_for(settings: Settings, store: Store) -> dict[str, Any]:
-    """What this installation and this store's robots.txt add."""
+    """What this installation and this store's robots.txt (known by now) add."""
     guard = AddressGuard(settings)
     address = guard.check(store.url)
-    with Fetcher(settings) as fetcher:
-        fetcher.robots(store.url)
     is_own = guard.is_allowed_private(address)
     return {
         "USER_AGENT": user_agent(settings),

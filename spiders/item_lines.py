@@ -54,7 +54,8 @@ def to_line(value: Line) -> str:
 
 def from_line(line: str) -> Line:
     """The value of a line. Raises ValueError for anything that no LineWriter wrote."""
-    ((name, document),) = json.loads(line).items()
+    wrapped = json.loads(line)
+    name, document = next(iter(wrapped.items()), ("", None)) if isinstance(wrapped, dict) else ("", None)
     kind = _KINDS.get(name)
     if kind is None or not isinstance(document, dict):
         raise ValueError(f"no line of a crawl: {line[:80]!r}")

@@ -83,8 +83,10 @@ def _forget(element: etree._Element) -> None:
 
 
 def _plain(pieces: Iterable[bytes], url: str) -> Iterator[SitemapEntry]:
-    body = b"".join(pieces)[:_MOST_BYTES].decode("utf-8-sig", "replace")
-    for line in body.split():
+    lines = b"".join(pieces)[:_MOST_BYTES].decode("utf-8-sig", "replace").split()
+    if not lines:
+        raise UnreadableAnswer(url, "is empty")
+    for line in lines:
         if not line.startswith(("http://", "https://")):
             raise UnreadableAnswer(url, "is no sitemap")
         yield SitemapEntry(line, False)

@@ -17,16 +17,23 @@ class StoreSpider(scrapy.Spider):
     name = "store"
 
     def __init__(
-        self, *, store: Store, app_settings: Settings, lines: LineWriter | None = None, **kwargs: Any
+        self,
+        *,
+        store: Store,
+        app_settings: Settings,
+        lines: LineWriter | None = None,
+        extra_requests: int = 0,
+        extra_bytes: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.store = store
         self.app_settings = app_settings
         self.lines = lines
         self.problem: str | None = None
-        # Requests and bytes outside of Scrapy's own statistics, such as those for sitemaps.
-        self.extra_requests = 0
-        self.extra_bytes = 0
+        # Requests and bytes outside of Scrapy's own statistics, such as those for robots.txt and sitemaps.
+        self.extra_requests = extra_requests
+        self.extra_bytes = extra_bytes
 
     def note_problem(self, problem: str) -> None:
         """Remember the first reason why the store was not read completely."""

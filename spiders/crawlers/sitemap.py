@@ -52,7 +52,8 @@ class SitemapSpider(StoreSpider):
                 pages.extend(listing.pages())
             except StoreError as error:
                 self.note_problem(str(error))
-            self.extra_requests, self.extra_bytes = fetcher.requests, fetcher.bytes_received
+            self.extra_requests += fetcher.requests
+            self.extra_bytes += fetcher.bytes_received
         if listing.problem:
             self.note_problem(listing.problem)
         return pages

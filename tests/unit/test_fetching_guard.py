@@ -115,7 +115,7 @@ def test_connects_to_the_address_that_was_checked_and_keeps_the_host_name(
 def test_a_dripping_server_meets_the_deadline() -> None:
     with server() as port, Fetcher(allowing(f"127.0.0.1:{port}"), obey_robots=False) as fetcher:
         began = time.monotonic()
-        with pytest.raises(FetchFailed, match="took too long|timed out"):
+        with pytest.raises(FetchFailed, match=r"took too long|timed out"):
             fetcher.get(f"http://127.0.0.1:{port}/drip", max_seconds=0.3)
         assert time.monotonic() - began < 5
 
