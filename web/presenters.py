@@ -68,7 +68,12 @@ def visitors_locale(default: str) -> str:
 
 def money(value: Money | None) -> str:
     """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
-    return "" if value is None else value.shown(str(get_locale() or "en"))
+    return "" if value is None else spaced(value.shown(str(get_locale() or "en")))
+
+
+def spaced(amount: str) -> str:
+    """The amount with a space between a currency's letters and its digits, which CLDR asks for and Babel omits."""
+    return re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", "\u00a0", amount)
 
 
 def number(value: int) -> str:

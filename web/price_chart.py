@@ -11,6 +11,7 @@ from babel.dates import format_datetime
 
 from aggregator.domain.money import Money
 from aggregator.domain.products import PricePoint, PriceSeries
+from web.presenters import spaced
 
 WIDTH, HEIGHT = 1000, 300
 # Lines that get a colour and a dash pattern of their own; the others share a quiet one.
@@ -77,7 +78,9 @@ def price_chart(
             for place, one in enumerate(series, start=1)
         ),
         lowest=ChartLine("", frame.path(lowest), 0, _money(lowest[-1], currency)),
-        prices=tuple(Money(top - step * place, currency).shown(locale) for place in range(label_count)),
+        prices=tuple(
+            spaced(Money(top - step * place, currency).shown(locale)) for place in range(label_count)
+        ),
         times=_time_labels(begin, now, locale),
         begins_at=begins_at,
         has_changes=any(len(one.points) > 1 for one in series),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 
 from aggregator import secrets
@@ -28,6 +28,13 @@ def prepare(app: Flask, settings: Settings) -> None:
             "This site does not answer to that name. The operator can add it to CLICK2CART_ALLOWED_HOSTS.\n"
         )
         return text, 400, {"Content-Type": "text/plain; charset=utf-8"}
+
+    @app.before_request
+    def refuse_null_characters() -> None:
+        # PostgreSQL has no text with them, so nothing that holds one can be found or kept.
+        values = (text for pairs in (request.args, request.form) for _name, text in pairs.items(multi=True))
+        if "\0" in request.path or any("\0" in text for text in values):
+            abort(400)
 
     CSRFProtect(app)
 
