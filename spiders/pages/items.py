@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from spiders.untrusted import text
 
@@ -76,9 +77,12 @@ class ItemGraph:
 
 
 def local_name(name: object) -> str:
-    """ "https://schema.org/Product", "schema:Product" and "Product" are all "product"."""
-    if not isinstance(name, str):
-        return ""
+    """The name without its vocabulary: "https://schema.org/Product" and "schema:Product" are "product"."""
+    return _local_name(name) if isinstance(name, str) and len(name) < 200 else ""
+
+
+@lru_cache(maxsize=4096)
+def _local_name(name: str) -> str:
     for separator in "/#:":
         name = name.rpartition(separator)[2]
     return name.strip().lower()

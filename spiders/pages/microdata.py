@@ -6,7 +6,6 @@ from selectolax.lexbor import LexborNode
 
 from spiders.pages.base import Document, node_text
 from spiders.pages.items import Item, ItemGraph, local_name
-from spiders.untrusted import address
 
 _MOST_NODES = 5000
 _HIGHEST_CLIMB = 300
@@ -27,7 +26,6 @@ _VALUE_ATTRIBUTE = {
     "meter": "value",
     "time": "datetime",
 }
-_ADDRESSES = frozenset({"href", "src", "data"})
 
 
 def read_microdata(document: Document) -> ItemGraph:
@@ -46,7 +44,7 @@ def read_microdata(document: Document) -> ItemGraph:
         owner = _owner(node, items, referred) if names else None
         own = items.get(node.mem_id)
         if owner is not None:
-            value: object = own if own is not None else _value(document, node)
+            value: object = own if own is not None else _value(node)
             for name in names:
                 if value is not None:
                     owner.properties.setdefault(local_name(name), []).append(value)
@@ -84,16 +82,14 @@ def _owner(node: LexborNode, items: dict[int, Item], referred: dict[str, Item]) 
     return None
 
 
-def _value(document: Document, node: LexborNode) -> str | None:
+def _value(node: LexborNode) -> str | None:
     attributes = node.attributes
     content = attributes.get("content")
     if content is not None and content.strip():
         return content.strip()
     name = _VALUE_ATTRIBUTE.get(node.tag or "")
     value = attributes.get(name) if name else None
-    if value is None:
-        return node_text(node)
-    return address(document.url, value) if name in _ADDRESSES else value.strip()
+    return node_text(node) if value is None else value.strip()
 
 
 def _shown_price(scope: LexborNode) -> str | None:
