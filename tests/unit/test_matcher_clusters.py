@@ -154,6 +154,14 @@ def test_a_verdict_unites_existing_clusters_under_the_larger_ones_key(model: Mat
     assert result.joined == {"p1": "p9"}
 
 
+def test_an_existing_cluster_is_not_split_by_a_run(model: MatchModel) -> None:
+    existing = [(record, "p1") for record in pair_with_codes()]
+    late = offer("c", "west", "Sony WH-1000XM4 headphones black", brand="Sony")
+    result = link_records(existing, [late], model, [Verdict("a", "b", same=False)])
+    assert dict(result.joined) == {}
+    assert set(result.assignments) == {"c"}
+
+
 def test_evidence_adds_up_to_the_probability(model: MatchModel, sample: list[OfferRecord]) -> None:
     result = link_records([], sample, model)
     assert len(result.links) > 50
