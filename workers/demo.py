@@ -152,8 +152,7 @@ def _wait_for_crawls(sessions: Sessions, stores: tuple[DemoStore, ...]) -> None:
             run = summary.last_run
             if summary.checked_at is not None:
                 read.add(summary.slug)
-                seen = run.seen if run else summary.offer_count
-                tell(f"[demo] {len(read)} of {len(slugs)} read: {summary.name}, {seen} offers")
+                tell(f"[demo] {len(read)} of {len(slugs)} read: {summary.name}, {summary.offer_count} offers")
             elif run is not None and run.state not in {"running", "finished"}:
                 raise EnvironmentProblem(f"reading {summary.name} {run.state}: {run.problem}")
         if time.monotonic() > give_up_at:
