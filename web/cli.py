@@ -12,7 +12,7 @@ from aggregator.domain.errors import EnvironmentProblem
 from aggregator.settings import Settings
 from web.db import database, database_address
 
-_THREADS = 8
+_THREADS = 4
 
 
 @click.command()
