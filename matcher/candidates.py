@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,21 @@ from aggregator.db.models import OfferRow, StoreRow
 from matcher.records import OfferRecord, Verdict
 
 _COLUMNS = (
-    OfferRow.id, OfferRow.title, StoreRow.slug, OfferRow.brand, OfferRow.mpn, OfferRow.gtin, OfferRow.price,
-    OfferRow.price_currency, OfferRow.category, OfferRow.item_group_id, OfferRow.variant_attributes,
-    OfferRow.product_id, OfferRow.changed_at,
-)  # fmt: skip
+    OfferRow.id,
+    OfferRow.public_id,
+    OfferRow.title,
+    StoreRow.slug,
+    OfferRow.brand,
+    OfferRow.mpn,
+    OfferRow.gtin,
+    OfferRow.price,
+    OfferRow.price_currency,
+    OfferRow.category,
+    OfferRow.item_group_id,
+    OfferRow.variant_attributes,
+    OfferRow.product_id,
+    OfferRow.changed_at,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,10 @@ def read_work(session: Session) -> LinkingWork | None:
     )
 
 
-def read_records(session: Session, public_ids: list[str]) -> list[OfferRecord]:
-    """The offers of these public ids, current or gone, as records."""
-    return [_record(row) for row in session.execute(_offers().where(OfferRow.public_id.in_(public_ids)))]
+def read_current(session: Session) -> list[OfferRecord]:
+    """Every current offer as a record that goes by its public id."""
+    rows = session.execute(_offers().where(OfferRow.gone_at.is_(None)))
+    return [replace(_record(row), offer_id=row.public_id) for row in rows]
 
 
 def record_id(offer_id: int) -> str:

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.settings import Settings
 from matcher.clustering import Partition
 from matcher.engines.local import Outcome, Scoring, clusters_by_offer, partition, score_candidates
 from matcher.evaluation import Evaluation, evaluate
@@ -19,6 +20,7 @@ from matcher.explanation import explain as explain_pair
 from matcher.files import read_labels, read_offers, read_pairs, read_truth, write_rows
 from matcher.model import SHIPPED_MODEL, MatchModel, probability_of
 from matcher.preparation import prepare
+from matcher.records import OfferRecord
 from matcher.training import TrainingCatalogue
 from matcher.training import train as train_model
 
@@ -133,15 +135,16 @@ def train(
 @match.command()
 @click.argument("offer")
 @click.argument("other_offer")
-@click.option("--offers", type=_FILE, required=True, help="The file that holds both offers.")
+@click.option("--offers", type=_FILE, help="The file that holds both offers; without it, the catalogue.")
 @click.option(
     "--model", type=_FILE, default=SHIPPED_MODEL, help="A trained model in place of the shipped one."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def explain(offer: str, other_offer: str, offers: Path, model: Path, as_json: bool) -> None:
-    """Say why two offers are taken for one product, or not."""
+def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_json: bool) -> None:
+    """Say why two offers are taken for one product, or not: ids of a file, or of the catalogue."""
     match_model = MatchModel.load(model)
-    scoring = score_candidates(prepare(read_offers(offers)), match_model)
+    records = read_offers(offers) if offers else _catalogue_records()
+    scoring = score_candidates(prepare(records), match_model)
     left, right = sorted((_position(scoring, offer), _position(scoring, other_offer)))
     if left == right:
         raise InvalidInput(f"{offer} is one offer", remedy="name two different offers")
@@ -167,6 +170,31 @@ def explain(offer: str, other_offer: str, offers: Path, model: Path, as_json: bo
     click.echo(f"probability {probability:.3f}, {outcome.value}")
     for one in evidence:
         click.echo(f"{one.weight:+7.2f}  {one.sentence}")
+
+
+@match.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def link(as_json: bool) -> None:
+    """Link the offers that wait in the catalogue: make products of them, with evidence."""
+    from aggregator.db.session import database
+    from matcher.linker import link_pending_offers
+
+    with database(Settings.from_env()) as sessions:
+        report = link_pending_offers(sessions)
+    if as_json:
+        click.echo(json.dumps(asdict(report)))
+    else:
+        click.echo(
+            f"{report.linked} offers linked, {report.products} products made, {report.doubtful} pairs are doubtful"
+        )
+
+
+def _catalogue_records() -> list[OfferRecord]:
+    from aggregator.db.session import database
+    from matcher.candidates import read_current
+
+    with database(Settings.from_env()) as sessions, sessions.begin() as session:
+        return read_current(session)
 
 
 def _position(scoring: Scoring, offer_id: str) -> int:

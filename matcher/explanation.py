@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.domain.identifiers import read_gtin, shown_gtin
+from aggregator.domain.identifiers import compact_code, read_gtin, shown_gtin
 from aggregator.domain.products import Evidence
 from matcher.comparison import Levels
 from matcher.model import ALL_COMPARISONS, MatchModel
@@ -50,7 +50,7 @@ def _said(catalogue: PreparedCatalogue, comparison: str, position: int) -> set[s
             gtin = read_gtin(record.gtin)
             return {shown_gtin(gtin)} if gtin else set()
         case "part_number":
-            return {record.mpn.strip().upper()} if record.mpn.strip() else set()
+            return {compact_code(record.mpn)} - {""}
         case "model_code":
             return {catalogue.code_names[column].upper() for column in catalogue.codes[position].indices}
         case "brand":

@@ -225,7 +225,11 @@ def test_a_store_that_asks_for_patience_gets_it(
 @pytest.mark.parametrize(
     ("slug", "fault"),
     [
-        *((slug, fault) for slug in ("fernway", "kettle-cable") for fault in ("truncate", "break_off", "fail")),
+        *(
+            (slug, fault)
+            for slug in ("fernway", "kettle-cable")
+            for fault in ("truncate", "break_off", "fail")
+        ),
         ("pixel-parcel", "truncate"),
         ("pixel-parcel", "break_off"),
         ("brightwell", "truncate"),

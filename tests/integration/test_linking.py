@@ -26,7 +26,7 @@ def seed(session: Session) -> None:
         mpn="DSC-W55",
     )
     offer_row(
-        session, beta, None, "189", number=1, title="Sony CyberShot DSCW55 7MP camera silver", brand="Sony"
+        session, beta, None, "189", number=1, title="Sony DSCW55 camera silver", brand="Sony", mpn="DSCW55"
     )
     offer_row(session, alpha, None, "20", number=2, title="Pen red", gtin=GTIN)
     offer_row(session, beta, None, "21", number=2, title="Kugelschreiber, rot", gtin=GTIN)
