@@ -29,7 +29,7 @@ run: setup ## Run the whole thing with its demo stores at http://127.0.0.1:5000 
 	@exec $(VENV)/bin/click2cart demo
 
 test: setup ## Run the tests (under ten minutes on two cores)
-	@$(PYTEST) -n 2 --dist loadgroup
+	@$(PYTEST) -n 2 --dist loadfile
 
 check: setup ## Format, lint, types and import contracts, in seconds
 	@$(VENV)/bin/ruff format --check --quiet .

@@ -86,7 +86,9 @@ class Settings:
         "Send cookies over HTTPS only; set it to 1 behind TLS.",
         lambda text: text.strip().lower() in {"1", "true", "yes", "on"},
     )
-    locale: str = _setting("CLICK2CART_LOCALE", "en", "Language and number format unless the visitor's is known.")
+    locale: str = _setting(
+        "CLICK2CART_LOCALE", "en", "Language and number format unless the visitor's is known."
+    )
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -100,7 +102,9 @@ class Settings:
                     values[setting.name] = setting.metadata["parse"](text)
                 except ValueError as error:
                     raise InvalidInput(
-                        f"{text!r} cannot be read", place=setting.metadata["variable"], remedy=setting.metadata["help"]
+                        f"{text!r} cannot be read",
+                        place=setting.metadata["variable"],
+                        remedy=setting.metadata["help"],
                     ) from error
         values.setdefault("data_dir", default_data_dir(environment))
         return cls(**values)

@@ -89,12 +89,13 @@ def site(
 ) -> Iterator[Site]:
     """The site over a catalogue that was crawled from the demo stores and matched."""
     assert settings.database_url is not None
+    name = f"{make_url(settings.database_url).database}_e2e"
     server = engine_for(settings.database_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text("drop database if exists click2cart_e2e with (force)"))
-        connection.execute(sqlalchemy.text("create database click2cart_e2e"))
+        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
+        connection.execute(sqlalchemy.text(f"create database {name}"))
     server.dispose()
-    url = make_url(settings.database_url).set(database="click2cart_e2e").render_as_string(hide_password=False)
+    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
     hosts = frozenset(urlsplit(store.url).netloc for store in demo_stores.values())
     settings = replace(settings, database_url=url, allow_private_hosts=hosts, port=free_port())
     engine = engine_for(url)

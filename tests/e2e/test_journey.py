@@ -14,8 +14,6 @@ from sqlalchemy import text
 from spiders.runner import crawl_store
 from tests.e2e.conftest import Site
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 ONLY_AT = """
     select p.public_id, p.title, o.external_id, o.sku, o.price from products p join offers o on o.product_id = p.id
     join stores s on s.id = o.store_id

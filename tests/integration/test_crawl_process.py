@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -172,5 +172,10 @@ def test_leaving_a_crawl_ends_its_process() -> None:
 
 
 def crawl_processes() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spiders.crawl_process" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        # A child of somebody else's, or one that ends just now, has no command line to look at.
+        with suppress(psutil.NoSuchProcess):
+            if "spiders.crawl_process" in child.cmdline():
+                found.append(child)
+    return found

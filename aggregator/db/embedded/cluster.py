@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from aggregator.db.embedded.account import ServiceAccount
@@ -63,7 +65,7 @@ def initialize(layout: DataLayout, account: ServiceAccount | None) -> None:
         if account:
             for folder in (unfinished, layout.postgresql):
                 os.chown(folder, account.uid, account.gid, follow_symlinks=False)
-        done = subprocess.run(
+        code, said = _run_initdb(
             [
                 programs / "initdb",
                 f"--pgdata={cluster_argument(unfinished, account)}",
@@ -75,23 +77,12 @@ def initialize(layout: DataLayout, account: ServiceAccount | None) -> None:
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
             ],
-            cwd=unfinished,
-            env=SERVER_ENVIRONMENT,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-            umask=0o077,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
+            unfinished,
+            account,
         )
         log = layout.log("postgresql")
-        if done.returncode != 0:
-            raise failure("PostgreSQL", done.stdout, log)
+        if code != 0:
+            raise failure("PostgreSQL", said, log)
         with (unfinished / "postgresql.conf").open("a") as configuration:
             configuration.write(f"\ninclude_if_exists '{OUR_SETTINGS}'\n")
         # The rename is what makes the data exist: whatever ends us before it leaves nothing half made.
@@ -101,6 +92,35 @@ def initialize(layout: DataLayout, account: ServiceAccount | None) -> None:
     finally:
         password_file.unlink(missing_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _run_initdb(
+    command: Sequence[str | Path], folder: Path, account: ServiceAccount | None
+) -> tuple[int, str]:
+    """(exit code, what it said). Whatever interrupts us ends initdb with all that it started."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=SERVER_ENVIRONMENT,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        umask=0o077,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            # The output closes when the last of the group is gone, so nobody writes after this.
+            process.communicate()
+            raise
+        return process.returncode, said
 
 
 def check_major(layout: DataLayout) -> None:

@@ -8,7 +8,9 @@ from urllib.parse import quote, urlsplit
 
 # Control characters (NUL, which PostgreSQL refuses, among them), lone surrogates, and the marks that can
 # turn the reading direction of everything after them.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+)
 _NO_BRAND = frozenset(
     {"n/a", "na", "none", "null", "-", "unbranded", "no brand", "unknown", "generic", "does not apply"}
 )
