@@ -25,7 +25,7 @@ from aggregator.domain.operations import RunState
 OFFER_COLUMNS = (
     "external_id", "url", "title", "brand", "gtin", "mpn", "sku", "category", "image_url", "item_group_id",
     "variant_attributes", "pack_size", "price", "price_currency", "list_price", "price_kind", "availability",
-    "stock_level", "item_condition", "seller", "shipping_cost", "handoff", "source", "digest",
+    "stock_level", "item_condition", "seller", "shipping_cost", "handoff", "source", "reading", "digest",
 )  # fmt: skip
 # A change in one of these makes the offer's product a question again.
 IDENTITY_COLUMNS = (
@@ -128,7 +128,7 @@ def _fields(offer: Offer) -> tuple[Any, ...]:
         dict(offer.handoff),
         offer.source,
     )
-    return (*values, hashlib.blake2b(repr(values).encode(), digest_size=12).digest())
+    return (*values, offer.reading, hashlib.blake2b(repr(values).encode(), digest_size=12).digest())
 
 
 def release_run(

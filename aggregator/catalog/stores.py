@@ -62,6 +62,7 @@ def store_value(row: StoreRow) -> Store:
         tax_basis=TaxBasis(row.tax_basis),
         shipping=None if row.shipping is None else ShippingRule.from_json(row.shipping),
         options={**row.options, **row.secret_options},
+        reading_rules=dict(row.reading_rules),
     )
 
 
@@ -79,7 +80,7 @@ def register_store(session: Session, new: NewStore, *, may_move: bool = False) -
             f"{slug!r} is taken by {row.url}", place="slug", remedy="choose another with --slug"
         )
     if row is None:
-        row = StoreRow(slug=slug, options={}, secret_options={}, tax_basis="unknown")
+        row = StoreRow(slug=slug, options={}, secret_options={}, reading_rules={}, tax_basis="unknown")
         row.next_crawl_at = datetime.now(UTC)
         row.crawl_interval = new.crawl_interval
         session.add(row)

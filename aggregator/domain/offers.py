@@ -18,7 +18,8 @@ class RawOffer:
 
     `price` and `list_price` are Decimal major units where the source declares its unit, else the raw text.
     `external_id` is the store's own key of the sellable unit (variant id, SKU, else the canonical address).
-    `raw` keeps what the quarantine shows a person; `source` names where it was read ("json_ld", "store_api").
+    `raw` keeps what the quarantine shows a person; `source` names where it was read ("json_ld", "store_api");
+    `reading` keeps by field what else the page said: {"price": [["json_ld", "19.99"], ["visible_text", "19.99"]]}.
     """
 
     external_id: str
@@ -43,6 +44,7 @@ class RawOffer:
     shipping_cost: Decimal | str | None = None
     handoff: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    reading: Mapping[str, Any] | None = None
     raw: Mapping[str, Any] | None = None
 
 
@@ -72,6 +74,7 @@ class Offer:
     shipping_cost: Decimal | None = None
     handoff: tuple[tuple[str, str], ...] = ()
     source: str = ""
+    reading: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,10 @@ HandOffKind = Literal["cart_link", "item_link", "product_link"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """A store as adapters, spiders and hand-offs see it; `options` holds its decrypted `--set` values."""
+    """A store as adapters, spiders and hand-offs see it; `options` holds its decrypted `--set` values.
+
+    `reading_rules` names by field the source a person chose to believe where pages contradict themselves.
+    """
 
     id: str
     slug: str
@@ -26,6 +29,7 @@ class Store:
     tax_basis: TaxBasis = TaxBasis.UNKNOWN
     shipping: ShippingRule | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    reading_rules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class OfferFields:
     shipping_cost: Mapped[Decimal | None] = mapped_column(Price)
     handoff: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     source: Mapped[str] = mapped_column(server_default="")
+    # What else the page said of the chosen values, by field; no part of the digest.
+    reading: Mapped[dict[str, Any] | None]
     # Of all that the offer says; equal digests mean that nothing changed.
     digest: Mapped[bytes] = mapped_column(BYTEA)
 

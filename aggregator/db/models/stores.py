@@ -30,6 +30,8 @@ class StoreRow(Public, Created, Row):
     options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     secret_options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     detection: Mapped[dict[str, Any] | None]
+    # Which source a person chose to believe where a page contradicts itself: {"price": "json_ld"}.
+    reading_rules: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     crawl_interval: Mapped[int]
     next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -98,6 +98,7 @@ def _read(raw: RawOffer, default_currency: str | None) -> Offer | InvalidOffer:
             (clean_text(key, 50), clean_text(value, 2000)) for key, value in sorted(raw.handoff.items())
         ),
         source=raw.source,
+        reading=None if raw.reading is None else safe_json(raw.reading),
     )
 
 

@@ -98,6 +98,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("detection", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "reading_rules",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("crawl_interval", sa.BigInteger(), nullable=False),
         sa.Column("next_crawl_at", sa.DateTime(timezone=True), nullable=True),
@@ -299,6 +305,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("reading", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("digest", postgresql.BYTEA(), nullable=False),
         sa.CheckConstraint("match_state in ('pending', 'linked')", name=op.f("ck_offers_match_state")),
         sa.ForeignKeyConstraint(
@@ -384,6 +391,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("reading", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("digest", postgresql.BYTEA(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"], ["runs.id"], name=op.f("fk_staged_offers_run_id"), ondelete="CASCADE"
