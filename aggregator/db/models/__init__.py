@@ -16,7 +16,7 @@ from aggregator.db.models.offers import (
     StagedOfferRow,
 )
 from aggregator.db.models.products import MatchLinkRow, MatchReviewRow, MatchVerdictRow, ProductRow
-from aggregator.db.models.stores import QuarantinedOfferRow, RunRow, StoreRow
+from aggregator.db.models.stores import ProbeRow, QuarantinedOfferRow, RunRow, StoreRow
 
 __all__ = [
     "AccountRoleRow",
@@ -34,6 +34,7 @@ __all__ = [
     "OfferPriceRow",
     "OfferProductRow",
     "OfferRow",
+    "ProbeRow",
     "ProductRow",
     "QuarantinedOfferRow",
     "RateLimitRow",

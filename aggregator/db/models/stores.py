@@ -93,3 +93,24 @@ class QuarantinedOfferRow(Serial, Created, Row):
     detail: Mapped[str]
     raw: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(server_default="open")
+
+
+class ProbeRow(Public, Created, Row):
+    """An address that an operator wants added: looked at by a worker, then confirmed by a person."""
+
+    __tablename__ = "probes"
+    __table_args__ = (
+        CheckConstraint("state in ('waiting', 'running', 'done', 'failed')", name="state"),
+        Index("ix_probes_open", "created_at", postgresql_where=text("state in ('waiting', 'running')")),
+    )
+
+    url: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    # When the queue was last asked for it, and when a worker took it.
+    sent_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    # What `probe --json` prints; null until it is done.
+    result: Mapped[dict[str, Any] | None]
+    problem: Mapped[str | None]
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id", ondelete="SET NULL"))

@@ -182,6 +182,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_carts_account_id"), "carts", ["account_id"], unique=False)
     op.create_table(
+        "probes",
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
+        sa.Column("store_id", sa.BigInteger(), nullable=True),
+        sa.Column("public_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("state in ('waiting', 'running', 'done', 'failed')", name=op.f("ck_probes_state")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_probes_account_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_probes_store_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_probes")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_probes_public_id")),
+    )
+    op.create_index(
+        "ix_probes_open",
+        "probes",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("state in ('waiting', 'running')"),
+    )
+    op.create_table(
         "runs",
         sa.Column("store_id", sa.BigInteger(), nullable=False),
         sa.Column("trigger", sa.Text(), nullable=False),
@@ -634,6 +664,10 @@ def downgrade() -> None:
     )
     op.drop_index("ix_runs_store_id_started_at", table_name="runs")
     op.drop_table("runs")
+    op.drop_index(
+        "ix_probes_open", table_name="probes", postgresql_where=sa.text("state in ('waiting', 'running')")
+    )
+    op.drop_table("probes")
     op.drop_index(op.f("ix_carts_account_id"), table_name="carts")
     op.drop_table("carts")
     op.drop_table("audit_log")
