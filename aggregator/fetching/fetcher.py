@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -34,6 +36,7 @@ _ATTEMPTS = 3
 _THROTTLED = frozenset({429, 430, 503})
 _FAILED = frozenset({408, 500, 502, 504, 520, 521, 522, 523, 524})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEP_THE_BODY = frozenset({307, 308})
 _PATIENCE_SECONDS = 60.0
 
 
@@ -43,6 +46,21 @@ def user_agent(settings: Settings) -> str:
         character for character in settings.contact if character.isascii() and character.isprintable()
     )
     return f"{AGENT}/{version('click2cart')}" + (f" (+{contact})" if contact else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is sent to an address; a question with a body is posted."""
+
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+
+_PLAIN = _Question({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +134,71 @@ class Fetcher:
         Raises FetchRefused (guard, robots.txt, budget, size), Throttled (the store's patience request is
         longer than ours), FetchFailed (network, or 5xx again and again) and UnreadableAnswer (broken coding).
         """
-        try:
-            return self._get(url, headers or {}, max_bytes, max_seconds, is_cut)
-        except FetchFailed as error:
-            if error.status is not None or not isinstance(error.__cause__, httpx.TransportError):
-                raise
-            # It broke off in the middle of its body, once may be chance.
-            return self._get(url, headers or {}, max_bytes, max_seconds, is_cut)
+        return self._ask(url, _Question(headers or {}), max_bytes, max_seconds, is_cut)
 
-    def get_json(self, url: str, *, max_bytes: int = 50_000_000) -> tuple[Answer, Any]:
+    def get_json(
+        self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = 50_000_000
+    ) -> tuple[Answer, Any]:
         """An answer of status 200 and its JSON document; asked once more where it cannot be read.
 
         Raises as `get` does, FetchFailed for another status and UnreadableAnswer for what is no JSON.
         """
         try:
-            answer = self.get(url, max_bytes=max_bytes).expect_ok()
+            answer = self.get(url, headers=headers, max_bytes=max_bytes).expect_ok()
             return answer, answer.json()
         except UnreadableAnswer:
-            answer = self.get(url, max_bytes=max_bytes).expect_ok()
+            answer = self.get(url, headers=headers, max_bytes=max_bytes).expect_ok()
             return answer, answer.json()
 
-    def _get(
-        self, url: str, headers: Mapping[str, str], max_bytes: int, max_seconds: float, is_cut: bool
+    def post_json(
+        self,
+        url: str,
+        document: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 50_000_000,
+        max_seconds: float = 60.0,
     ) -> Answer:
-        with self._arriving(url, headers, max_seconds, _ATTEMPTS) as arrival:
+        """The answer of whatever status to a posted JSON document; for questions that change nothing.
+
+        It may be sent again where no answer came. Redirects are followed within the origin, and only those
+        that keep the body (307, 308). Raises as `get` does.
+        """
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return self._post(url, "application/json", body, headers, max_bytes, max_seconds)
+
+    def post_form(
+        self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As `post_json`, with the fields of a form: what OAuth asks for tokens with."""
+        body = urlencode(fields).encode()
+        return self._post(url, "application/x-www-form-urlencoded", body, headers, 1_000_000, 60.0)
+
+    def _post(
+        self,
+        url: str,
+        content_type: str,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        max_bytes: int,
+        max_seconds: float,
+    ) -> Answer:
+        question = _Question({"Content-Type": content_type, **(headers or {})}, body)
+        return self._ask(url, question, max_bytes, max_seconds, is_cut=False)
+
+    def _ask(self, url: str, question: _Question, max_bytes: int, max_seconds: float, is_cut: bool) -> Answer:
+        try:
+            return self._ask_once(url, question, max_bytes, max_seconds, is_cut)
+        except FetchFailed as error:
+            if error.status is not None or not isinstance(error.__cause__, httpx.TransportError):
+                raise
+            # It broke off in the middle of its body, once may be chance.
+            return self._ask_once(url, question, max_bytes, max_seconds, is_cut)
+
+    def _ask_once(
+        self, url: str, question: _Question, max_bytes: int, max_seconds: float, is_cut: bool
+    ) -> Answer:
+        with self._arriving(url, question, max_seconds, _ATTEMPTS) as arrival:
             body = self._beginning(arrival, max_bytes) if is_cut else b"".join(self._body(arrival, max_bytes))
             return Answer(
                 arrival.url,
@@ -156,7 +215,7 @@ class Fetcher:
 
         `max_bytes` counts after decompression. Raises as `get` does, also in the middle.
         """
-        with self._arriving(url, {}, max_seconds, _ATTEMPTS) as arrival:
+        with self._arriving(url, _PLAIN, max_seconds, _ATTEMPTS) as arrival:
             status = arrival.response.status_code
             if status != 200:
                 raise FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
@@ -174,7 +233,7 @@ class Fetcher:
         if kept is not None:
             return kept
         try:
-            with self._arriving(f"{address.origin}/robots.txt", {}, 20.0, 2, is_robots=True) as arrival:
+            with self._arriving(f"{address.origin}/robots.txt", _PLAIN, 20.0, 2, is_robots=True) as arrival:
                 body = self._robots_body(arrival)
                 rules = read_robots(arrival.response.status_code, body)
         except FetchRefused:
@@ -201,13 +260,13 @@ class Fetcher:
     def _arriving(
         self,
         url: str,
-        headers: Mapping[str, str],
+        question: _Question,
         max_seconds: float,
         attempts: int,
         *,
         is_robots: bool = False,
     ) -> Iterator[_Arrival]:
-        arrival = self._persist(url, headers, max_seconds, attempts, is_robots)
+        arrival = self._persist(url, question, max_seconds, attempts, is_robots)
         try:
             yield arrival
         except httpx.TransportError as error:
@@ -216,7 +275,7 @@ class Fetcher:
             arrival.response.close()
 
     def _persist(
-        self, url: str, headers: Mapping[str, str], max_seconds: float, attempts: int, is_robots: bool
+        self, url: str, question: _Question, max_seconds: float, attempts: int, is_robots: bool
     ) -> _Arrival:
         """Try until there is an answer to hand on, or attempts and patience are used up."""
         patience = _PATIENCE_SECONDS
@@ -225,7 +284,7 @@ class Fetcher:
             failure: FetchFailed
             asked: float | None = None
             try:
-                arrival = self._follow(url, headers, max_seconds, is_robots)
+                arrival = self._follow(url, question, max_seconds, is_robots)
             except httpx.TransportError as error:
                 failure = FetchFailed(url, f"cannot be reached: {error}")
             else:
@@ -246,19 +305,24 @@ class Fetcher:
                 raise failure
             self._politeness.pause(self._guard.check(failure.url), pause)
 
-    def _follow(self, url: str, headers: Mapping[str, str], max_seconds: float, is_robots: bool) -> _Arrival:
+    def _follow(self, url: str, question: _Question, max_seconds: float, is_robots: bool) -> _Arrival:
         started = self._guard.check(url)
         is_downgraded = False
         for _ in range(MAX_REDIRECTS + 1):
             address = self._guard.check(url)
             if self._obeys_robots and not is_robots:
                 self._obey(url)
-            response = self._send(
-                url, address, headers if address.origin == started.origin else {}, max_seconds
-            )
+            is_at_home = address.origin == started.origin
+            if question.body is not None and not is_at_home:
+                raise FetchRefused(url, "a posted question is not sent on to another site")
+            response = self._send(url, address, question if is_at_home else _PLAIN, max_seconds)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return _Arrival(response, url, is_downgraded)
             response.close()
+            if question.body is not None and response.status_code not in _KEEP_THE_BODY:
+                raise FetchRefused(
+                    url, f"redirects what was posted (to {response.headers['location'][:200]})"
+                )
             target = join_web_address(url, response.headers["location"])
             if target is None:
                 raise FetchRefused(url, "redirects to an address that is not fetched")
@@ -273,9 +337,7 @@ class Fetcher:
                 raise FetchRefused(url, "robots.txt of this site cannot be read, so nothing is fetched")
             raise FetchRefused(url, f"robots.txt forbids it for {AGENT}")
 
-    def _send(
-        self, url: str, address: WebAddress, headers: Mapping[str, str], max_seconds: float
-    ) -> httpx.Response:
+    def _send(self, url: str, address: WebAddress, question: _Question, max_seconds: float) -> httpx.Response:
         if self._budget is not None and self.requests >= self._budget:
             raise FetchRefused(url, f"the budget of {self._budget} requests is used up")
         gap = self._politeness.gap(address, is_own=self._guard.is_allowed_private(address))
@@ -285,7 +347,9 @@ class Fetcher:
         self.requests += 1
         self._deadline.start(max_seconds)
         try:
-            request = self._client.build_request("GET", url, headers=dict(headers))
+            request = self._client.build_request(
+                question.method, url, headers=dict(question.headers), content=question.body
+            )
         except (httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise FetchRefused(url, "cannot be read as an address") from error
         return self._client.send(request, stream=True)
