@@ -6,7 +6,14 @@ import re
 
 import pytest
 
-from aggregator.domain.identifiers import compact_code, new_public_id, read_gtin, shown_gtin
+from aggregator.domain.identifiers import (
+    ProductNumber,
+    compact_code,
+    new_public_id,
+    read_gtin,
+    read_product_number,
+    shown_gtin,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +72,41 @@ def test_public_ids_are_letters_and_digits_and_never_repeat() -> None:
 
 def test_codes_agree_with_and_without_separators() -> None:
     assert compact_code("WH-1000 xm4") == compact_code("wh1000/XM4") == "WH1000XM4"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("EAN13: 4006381333931", "gtin13", "4006381333931"),
+        ("EAN134006381333931", "gtin13", "4006381333931"),
+        ("EAN4006381333931", "gtin13", "4006381333931"),
+        ("Gtin1410614141543219", "gtin14", "10614141543219"),
+        ("gtin : 73513537", "gtin8", "73513537"),
+        ("UPC-E 04252614", "upc", "042100005264"),
+        ("upc: 036000291452", "upc", "036000291452"),
+        ("(9780306406157)", "isbn13", "9780306406157"),
+        ("ISBN-10: 080442957X", "isbn10", "080442957X"),
+        ("978–0–306–40615–7", "isbn13", "9780306406157"),
+        ("2434-561X", "issn", "2434561X"),
+        ("ISSN 2049-3630", "issn", "20493630"),
+        ("9770317847001", "issn", "9770317847001"),
+        ("979-0-060-11561-5", "ismn", "9790060115615"),
+    ],
+)
+def test_a_number_is_told_by_its_label_length_and_check_digit(text: str, kind: str, value: str) -> None:
+    assert read_product_number(text) == ProductNumber(kind, value)  # type: ignore[arg-type]  # a kind as text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["EAN8: 4006381333931", "isbn 4006381333931", "1063HP7710", "AB-4006381-333931", "4006381333932", "4.00638E+12",
+     "00000000", "9" * 400, "ean", "(-)"],
+)  # fmt: skip
+def test_other_codes_are_no_product_numbers(text: str) -> None:
+    assert read_product_number(text) is None
+
+
+def test_works_and_pasted_examples_are_no_gtins_of_a_product() -> None:
+    assert [read_gtin(text) for text in ("2434-561X", "979-0-060-11561-5", "1234567890128", "12345670")] == [
+        None, None, None, None,
+    ]  # fmt: skip

@@ -1,4 +1,8 @@
-"""Prices as stores write them."""
+"""Prices as stores write them.
+
+price-parser reads the 322 sample strings of its own field right, so amounts and symbols are its; here is what
+it leaves open: ranges, "from", per-unit prices, "12,-", three-decimal currencies, and what a symbol stands for.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,28 @@ from decimal import Decimal, InvalidOperation
 
 from price_parser import Price
 
-from aggregator.domain.money import CURRENCIES, Money
+from aggregator.domain.money import CURRENCIES, Money, currency_exponent
+from aggregator.domain.normalization.currencies import read_currency
 
-# Only symbols that mean one currency everywhere; "$", "kr" and "¥" need the store's country.
-_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS", "zł": "PLN"}
+_LONGEST = 200
 _PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
+_THREE_DECIMALS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _RANGE = re.compile(r"\d\s*(?:-|–|—|bis|to)\s*\D{0,4}\d", re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"\d[eE][+-]?\d")
-_FROM = re.compile(r"^\W*(?:from|ab|desde|à partir de|vanaf|od|da)\b", re.IGNORECASE)
+_FROM = re.compile(
+    r"^\W*(?:from|starting (?:at|from)|as low as|ab|desde|a partir de|à partir de|dès|vanaf|od|už od|već od|już od|"
+    r"da|a partire da|fra|från|alkaen|от|від|από)\b",
+    re.IGNORECASE,
+)
+_NO_FRACTION = re.compile(r"(\d)\s*[,.:]\s*(?:-|–|—)+(?!\d)")
+_CENTS = re.compile(r"(\d{1,2})\s*¢")
+_MEASURE = r"(?:\d+\s*)?(?:kg|g|l|ml|cl|m|m²|m2|lb|oz|gal|кг|л|liter|litre|kilo)\b\.?"
+_UNIT_PRICE = re.compile(
+    r"[(\[]?\s*[^\d\s()\[\]]{0,4}\s?\d[\d.,' ]{0,14}\s?[^\d\s/()]{0,4}\s*(?:/|\bper\b|\bpro\b|\bje\b|\bza\b|\bpar\b)\s*"
+    + _MEASURE
+    + r"\s*[)\]]?",
+    re.IGNORECASE,
+)
 HIGHEST = Decimal(10) ** 9
 
 
@@ -27,36 +45,86 @@ class UnreadablePrice(Exception):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class PriceWords:
+    """A text taken apart: the amount, the currency as written there, and the ISO code if that is certain."""
+
+    amount: Decimal | None
+    symbol: str | None
+    currency: str | None
+
+
+def read_price_words(text: str | None, hint: str | None = None, *, country: str | None = None) -> PriceWords:
+    """The first amount of a text and its currency; `hint` is text near it where the currency may stand.
+
+    Whatever else the text says is not judged here: see read_price.
+    """
+    words = " ".join(text.split())[:_LONGEST] if text else None
+    nearby = " ".join(hint.split())[:_LONGEST] if hint else None
+    if words is not None and "¢" in words and (cents := _CENTS.fullmatch(words)):
+        return PriceWords(Decimal(cents[1]) / 100, "¢", None)
+    try:
+        parsed = Price.fromstring(None if words is None else _NO_FRACTION.sub(r"\1", words), nearby)
+    except (ValueError, ArithmeticError):
+        return PriceWords(None, None, None)
+    amount, symbol = parsed.amount, parsed.currency
+    currency = _named(words, symbol) or _named(nearby, symbol) or read_currency(symbol, country)
+    number = (parsed.amount_text or "").strip()
+    if (
+        amount is not None
+        and currency is not None
+        and currency_exponent(currency) == 3
+        and _THREE_DECIMALS.fullmatch(number)
+    ):
+        amount = Decimal(number.replace(",", "."))
+    return PriceWords(amount, symbol, currency)
+
+
+def _named(text: str | None, symbol: str | None) -> str | None:
+    """The ISO code in the text, where it is what names the currency."""
+    if text is None:
+        return None
+    if symbol is not None and re.fullmatch(r"[A-Za-z]{3}", symbol):
+        return read_currency(symbol)
+    codes = {code for code in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if code in CURRENCIES}
+    return codes.pop() if len(codes) == 1 else None
+
+
 def read_amount(value: Decimal | str) -> tuple[Decimal, str | None, bool]:
     """(amount, currency named in the text or None, whether it is a "from" price). Raises UnreadablePrice."""
     if isinstance(value, Decimal):
         return value, None, False
-    text = " ".join(value.split())[:100]
+    text = " ".join(value.split())[:_LONGEST]
     if _PLAIN.fullmatch(text):
         return Decimal(text), None, False
     if _SCIENTIFIC.search(text):
         raise UnreadablePrice("unreadable_price", text)
+    text = _without_unit_price(text)
     if _RANGE.search(text):
         raise UnreadablePrice("price_range", text)
-    parsed = Price.fromstring(text)
-    if parsed.amount is None:
+    read = read_price_words(text)
+    if read.amount is None:
         raise UnreadablePrice("unreadable_price", text)
-    amount = -parsed.amount if re.match(r"\W*-\s*\d", text) else parsed.amount
-    return amount, _currency_in(text, parsed.currency), bool(_FROM.match(text))
+    amount = -read.amount if re.match(r"\W*-\s*\d", text) else read.amount
+    return amount, read.currency, bool(_FROM.match(text))
 
 
-def _currency_in(text: str, symbol: str | None) -> str | None:
-    for code in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text):
-        if code in CURRENCIES:
-            return str(code)
-    return _SYMBOLS.get(symbol or "")
+def _without_unit_price(text: str) -> str:
+    """The text less its price per kilogram or litre; raises UnreadablePrice where it has no other."""
+    if not re.search(r"/|\b(?:per|pro|je|za|par)\b", text):
+        return text
+    rest = _UNIT_PRICE.sub(" ", text)
+    if rest != text and not re.search(r"\d", rest):
+        raise UnreadablePrice("unit_price", text)
+    return rest
 
 
 def read_price(value: Decimal | str | None, currency: str | None) -> tuple[Money, bool]:
     """(the price in its currency's decimals, whether it is a "from" price). Raises UnreadablePrice.
 
     `currency` is what the source or the store declares; a currency named in the text contradicting it
-    makes the price unreadable rather than guessed.
+    makes the price unreadable rather than guessed, and so does a bare "1.299" in a currency of cents, which
+    may be a thousand or a little more than one.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         raise UnreadablePrice("no_price", "")
@@ -72,9 +140,20 @@ def read_price(value: Decimal | str | None, currency: str | None) -> tuple[Money
         raise UnreadablePrice("no_currency", str(value)[:100])
     if code not in CURRENCIES:
         raise UnreadablePrice("unknown_currency", code[:20])
+    if isinstance(value, str) and _THREE_DECIMALS.fullmatch(value.strip()):
+        amount = _thousands_or_decimals(value.strip(), code)
     if not amount.is_finite() or not 0 < amount <= HIGHEST:
         raise UnreadablePrice("no_price" if amount == 0 else "impossible_price", str(value)[:100])
     money = Money(amount, code).rounded()
     if not money.amount:
         raise UnreadablePrice("no_price", str(value)[:100])
     return money, is_from
+
+
+def _thousands_or_decimals(text: str, currency: str) -> Decimal:
+    exponent = currency_exponent(currency)
+    if exponent == 3:
+        return Decimal(text.replace(",", "."))
+    if exponent == 0 or "," in text:
+        return Decimal(text.replace(",", "").replace(".", ""))
+    raise UnreadablePrice("ambiguous_price", text)
