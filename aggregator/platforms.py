@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Any, Protocol
 
 from aggregator.domain.errors import NotFound
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
@@ -25,6 +25,9 @@ class Evidence(Protocol):
 
     def get(self, path: str) -> Page | None:
         """One more request on the store's own host, answered once; None when refused, failed or over budget."""
+
+    def post_json(self, path: str, document: Any) -> Page | None:
+        """As `get`, with a posted question that changes nothing, such as a GraphQL query."""
 
 
 class OfferSource(Protocol):
