@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
@@ -47,7 +48,7 @@ def prepare(app: Flask, settings: Settings) -> None:
         availability=availability,
         condition=condition,
         leaf=leaf,
-        parents=parents,
+        sentence=sentence,
         plain_amount=plain_amount,
     )
     app.jinja_env.globals.update(asset=asset, picture=picture, product_path=product_path)
@@ -91,8 +92,11 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     passed = (now or datetime.now(UTC)) - moment
     if abs(passed) < timedelta(seconds=30):
         return str(_("just now"))
+    least: Literal["minute", "second"] = "minute" if abs(passed) >= timedelta(minutes=1) else "second"
     return str(
-        format_timedelta(-passed, add_direction=True, format="short", threshold=1.2, locale=get_locale())
+        format_timedelta(
+            -passed, granularity=least, add_direction=True, format="short", threshold=1.2, locale=get_locale()
+        )
     )
 
 
@@ -178,10 +182,9 @@ def leaf(category: str) -> str:
     return category.rpartition(">")[2].strip() or category
 
 
-def parents(category: str) -> str:
-    """What comes before the last step of a category's path, "" for a category without one."""
-    steps = [step.strip() for step in category.split(">")[:-1]]
-    return " › ".join(step for step in steps if step)
+def sentence(text: str) -> str:
+    """A sentence of evidence without the colon before a value that no offer gave: "The same brand: ." """
+    return re.sub(r"\s*:?\s*(?:\"\"|“”)?\s*\.$", ".", text)
 
 
 def plain_amount(amount: Decimal | None) -> str:
@@ -201,7 +204,7 @@ def product_key(product: ProductCard | VariantView | MovedProduct) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A placeholder: the symbol of the category, a hue of it, and the brand's or title's initial."""
+    """A placeholder: a symbol for the kind of product, the kind's hue, and the brand's or title's initial."""
 
     symbol: str
     hue: int
@@ -233,7 +236,8 @@ def picture(product: ProductCard) -> Picture:
     symbol = next((name for name, pattern in _SYMBOLS if re.search(pattern, category)), "box")
     source = product.brand or product.title
     initial = next((letter.upper() for letter in source if letter.isalnum()), "")
-    return Picture(symbol, hashlib.sha256(category.encode()).digest()[0] % 6, initial)
+    kind = leaf(category) if symbol == "box" else symbol
+    return Picture(symbol, hashlib.sha256(kind.encode()).digest()[0] % 6, initial)
 
 
 def asset(name: str) -> str:

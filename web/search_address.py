@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,7 +14,8 @@ from werkzeug.datastructures import MultiDict
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.money import Money
 from aggregator.domain.products import SORTINGS, Facet, SearchQuery, Sorting
-from web.presenters import money
+from web.categories import category_key
+from web.presenters import leaf, money
 
 PATH = "/search"
 LONGEST_TEXT = 200
@@ -89,12 +90,12 @@ def changed(query: SearchQuery, **changes: Any) -> str:
     return address(replace(query, **{"cursor": None, **changes}))
 
 
-def toggled(query: SearchQuery, facet: str, value: str) -> str:
-    """The address with one choice of a facet put in or taken out."""
+def toggled(query: SearchQuery, facet: str, *values: str) -> str:
+    """The address with one choice of a facet put in or taken out; a choice may stand for several values."""
     field = _FIELDS[facet]
     chosen: tuple[str, ...] = getattr(query, field)
-    kept = tuple(one for one in chosen if one != value)
-    return changed(query, **{field: kept if value in chosen else (*chosen, value)})
+    kept = tuple(one for one in chosen if one not in values)
+    return changed(query, **{field: kept if len(kept) < len(chosen) else (*chosen, *values)})
 
 
 def chips(query: SearchQuery, facets: tuple[Facet, ...], currency: str) -> list[Chip]:
@@ -102,11 +103,15 @@ def chips(query: SearchQuery, facets: tuple[Facet, ...], currency: str) -> list[
     labels: Mapping[tuple[str, str], str] = {
         (facet.name, value.value): value.label for facet in facets for value in facet.values
     }
-    found = [
-        Chip(labels.get((name, value), value), toggled(query, name, value))
-        for name, field in _FIELDS.items()
-        for value in getattr(query, field)
-    ]
+    found = []
+    for name, field in _FIELDS.items():
+        alike: dict[Hashable, list[str]] = {}
+        for value in getattr(query, field):
+            key = category_key(value) if name == "category" else value
+            alike.setdefault(key, []).append(value)
+        for values in alike.values():
+            label = labels.get((name, values[0]), values[0])
+            found.append(Chip(leaf(label) if name == "category" else label, toggled(query, name, *values)))
     if query.min_price is not None:
         shown = money(Money(query.min_price, currency))
         found.append(Chip(_("from %(price)s", price=shown), changed(query, min_price=None)))

@@ -151,7 +151,9 @@ def test_without_scripts_a_form_records_the_opening_and_sends_the_shopper_there(
     assert opened.headers["Location"].startswith("https://south.example/fill/")
     with sessions() as session:
         assert session.scalars(select(HandOffRow.state)).all() == ["opened"]
-    assert "Opened just now" in words(browser.page(address))
+    text = words(browser.page(address))
+    assert "Opened just now" in text
+    assert "Fill the cart at South again" in text
 
 
 def test_the_pages_script_records_without_being_sent_anywhere(
@@ -171,6 +173,8 @@ def test_a_step_is_ticked_off_and_the_tick_taken_back(browser: Browser, shop_win
     text = words(browser.page(address))
     assert "1 of 1 settled" in text
     assert "South Bought" in text
+    assert "Fill the cart" not in text
+    assert "This replaces" not in text
     browser.post(step, state="waiting")
     assert "0 of 1 settled" in words(browser.page(address))
     assert browser.post(step, state="stolen").status_code == 400

@@ -60,6 +60,31 @@ def test_a_facet_counts_and_its_choice_is_a_chip_that_can_be_taken_out(
     assert 'href="/search?min=5.00&amp;max=9.50&amp;available=1&amp;sort=price"' in chosen
 
 
+def test_categories_of_several_stores_with_one_name_are_one_choice(
+    browser: Browser, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        store = store_row(session, "many")
+        for title, category in (("A", "Home > Mugs"), ("B", "Shop > Mugs"), ("C", "Mugs & Cups")):
+            product = product_row(session, title)
+            offer_row(session, store, product, "9.00", category=category)
+            describe_products(session, [product.id])
+    page = browser.page("/search")
+    assert page.count('dir="auto">Mugs</span><span class="choice-count">2<') == 1
+    chosen = browser.page("/search?category=Home+%3E+Mugs&category=Shop+%3E+Mugs")
+    assert "2 products" in words(chosen)
+    assert chosen.count('class="chip chip-chosen"') == 1
+    assert 'class="chip chip-chosen" rel="nofollow" href="/search"' in chosen
+
+
+def test_adding_from_a_list_comes_back_to_the_same_row(browser: Browser, shop_window: ShopWindow) -> None:
+    page = browser.page("/search?q=mug")
+    assert f'id="p-{shop_window.mug}"' in page
+    assert f'name="next" value="/search?q=mug#p-{shop_window.mug}"' in page
+    answer = browser.post("/cart/lines", product=shop_window.mug, next=f"/search?q=mug#p-{shop_window.mug}")
+    assert answer.headers["Location"] == f"/search?q=mug#p-{shop_window.mug}"
+
+
 def test_no_result_says_which_way_out(browser: Browser, shop_window: ShopWindow) -> None:
     assert "Nothing matches" in browser.page("/search?q=zeppelin")
     assert "search without filters" in browser.page("/search?q=kettle&min=500")
@@ -152,9 +177,24 @@ def test_a_product_tells_why_its_offers_are_one(browser: Browser, shop_window: S
     assert "Compared with Alfi Kettle K-100 at North: 99.3% sure +6.2 Both name the model K-100." in text
 
 
+def test_many_offers_are_folded_after_the_first_ones(browser: Browser, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        product = product_row(session, "Lamp")
+        for number in range(40):
+            offer_row(session, store_row(session, f"shop-{number:02}"), product, f"{10 + number}.00")
+        describe_products(session, [product.id])
+        public_id = product.public_id
+    page = browser.page(product_address(browser, public_id))
+    first, _, rest = page.partition("Show 32 more offers")
+    assert (first.count('<tr id="offer-'), rest.count('<tr id="offer-')) == (8, 32)
+    assert first.count("lowest total") == 1
+    assert "lowest total" not in rest
+
+
 def test_a_sold_out_product_cannot_be_added(browser: Browser, shop_window: ShopWindow) -> None:
     page = browser.page(product_address(browser, shop_window.lonely))
     assert "Every store that lists it is sold out" in page
+    assert "last €31.00 sold out at 1 store" in words(browser.page("/search?q=lonely"))
     assert "Add to cart" not in page
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 
 from aggregator.catalog.search import search_products
 from web import search_address
+from web.categories import merged_categories
 from web.context import CURRENCY
 from web.db import current_session
 
@@ -23,6 +24,9 @@ def show() -> str:
         "search/show.html",
         page=page,
         query=query,
+        categories=merged_categories(
+            value for facet in page.facets if facet.name == "category" for value in facet.values
+        ),
         chips=search_address.chips(query, page.facets, CURRENCY),
         address=search_address,
         currency=CURRENCY,
