@@ -1,0 +1,74 @@
+"""Reading page after page of a store in process, for platforms whose pages need a reader of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
+from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.stores import Store
+from aggregator.fetching import Answer, Fetcher
+from spiders.sitemaps import SitemapListing
+from spiders.untrusted import refused
+
+MOST_PAGES = 50_000
+MAX_PAGE_BYTES = 8_000_000
+_GONE = frozenset({404, 410})
+# So many pages in a row without an answer, and the store is down rather than a page.
+_GIVE_UP_AFTER = 20
+
+log = logging.getLogger(__name__)
+
+ReadPage = Callable[[Answer], Iterable[RawOffer | InvalidOffer]]
+
+
+def walk_pages(urls: Iterable[str], fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
+    """The offers of all these pages. A page that is gone, or closed by robots.txt, counts as read.
+
+    Raises StoreError in the end where a page did not answer, at once where many in a row did not. A page that
+    breaks its reader is kept as unreadable.
+    """
+    problem: StoreError | None = None
+    failures = 0
+    for url in urls:
+        try:
+            answer = fetcher.get(url, max_bytes=MAX_PAGE_BYTES)
+            if answer.status not in _GONE:
+                answer.expect_ok()
+        except FetchRefused as error:
+            if "robots.txt forbids" not in error.problem:
+                raise
+            continue
+        except StoreError as error:
+            problem, failures = problem or error, failures + 1
+            if failures == _GIVE_UP_AFTER:
+                raise
+            continue
+        failures = 0
+        if answer.status == 200:
+            yield from read_safely(answer, read)
+    if problem is not None:
+        raise problem
+
+
+def read_safely(answer: Answer, read: ReadPage) -> list[RawOffer | InvalidOffer]:
+    """What the page says; where its reader breaks, the page as something unreadable."""
+    try:
+        return list(read(answer))
+    except StoreError:
+        raise
+    except Exception as error:  # a hostile page must not end the crawl
+        log.exception("cannot read %s", answer.url)
+        detail = f"{type(error).__name__}: {error}"[:200]
+        return [refused("unreadable_page", {}, external_id=answer.url, url=answer.url, detail=detail)]
+
+
+def walk_sitemap(store: Store, fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
+    """The offers of all pages that the store's sitemaps list. Raises StoreError where not all could be read."""
+    listing = SitemapListing(
+        fetcher, store.url, sitemap_url=store.options.get("sitemap_url"), most_pages=MOST_PAGES
+    )
+    yield from walk_pages(listing.pages(), fetcher, read)
+    if listing.problem:
+        raise UnreadableAnswer(store.url, listing.problem)
