@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from aggregator.domain.errors import FetchRefused, StoreError
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
-from aggregator.domain.stores import (
-    NOT_DETECTED,
-    Detection,
-    HandOffKind,
-    HandOffLine,
-    Page,
-    Store,
-)
-from aggregator.domain.web_addresses import is_on_site, join_web_address, read_web_address
-from aggregator.fetching import AddressGuard, Answer, Fetcher
-from aggregator.fetching.answers import gunzipped_if_gzip
-from aggregator.platforms import StorePlatform, installed_platforms
+from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffKind, HandOffLine, Page, Store
+from aggregator.domain.web_addresses import read_web_address
+from aggregator.fetching import AddressGuard, Fetcher
+from aggregator.platforms import StorePlatform
 from aggregator.settings import Settings
+from spiders.commerce_profiles import with_commerce_profile
+from spiders.fingerprints import Recognised, asks_to_sign_in, find_obstacle, is_empty_shell, recognise
 from spiders.pages import select_page
+from spiders.probe_evidence import MOST_REQUESTS, RememberingFetcher, as_page
+from spiders.schedules import Schedule, propose_schedule
+from spiders.technologies import TECHNOLOGIES
+from spiders.verdicts import Verdict, find_platform
 
-MOST_REQUESTS = 8
-# Below this the honest answer is "unknown".
-_SURE = 0.6
-_CERTAIN = 0.95
 _SAMPLE = 5
-_MOST_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +37,8 @@ class ProbeResult:
     hand_off: HandOffKind | None
     requests: int
     sample: tuple[Offer, ...] = ()
+    technologies: tuple[str, ...] = ()
+    schedule: Schedule | None = None
     problem: str | None = None
 
     @property
@@ -67,6 +62,9 @@ class ProbeResult:
             "sample": [offer_json(offer) for offer in self.sample],
             "url": self.url,
             "name": found.name,
+            "technologies": list(self.technologies),
+            "options": dict(found.options),
+            "schedule": self.schedule.to_json() if self.schedule else None,
             "problem": self.problem,
         }
 
@@ -87,67 +85,14 @@ def offer_json(offer: Offer) -> dict[str, Any]:
     }
 
 
-class _RememberingFetcher(Fetcher):
-    """Answers an address that was asked before from memory, and cuts long answers off."""
-
-    def __init__(self, settings: Settings, **options: Any) -> None:
-        super().__init__(settings, **options)
-        self._known: dict[str, Answer] = {}
-
-    def get(self, url: str, **options: Any) -> Answer:
-        """As Fetcher.get, once an address."""
-        if url not in self._known:
-            self._known[url] = super().get(url, **{**options, "max_bytes": _MOST_BYTES, "is_cut": True})
-        return self._known[url]
-
-
-class _ProbeEvidence:
-    def __init__(self, fetcher: Fetcher, home: Page) -> None:
-        self._fetcher = fetcher
-        self._home = home
-        self._refused: set[str] = set()
-
-    @property
-    def home(self) -> Page:
-        return self._home
-
-    def get(self, path: str) -> Page | None:
-        url = join_web_address(self._home.url, path)
-        if url is None or url in self._refused or not is_on_site(url, self._home.url):
-            return None
-        try:
-            if path == "/robots.txt":
-                rules = self._fetcher.robots(url)
-                return Page(url, 200 if rules.state == "read" else 404, {}, rules.text)
-            return _page(self._fetcher.get(url))
-        except StoreError:
-            self._refused.add(url)
-            return None
-
-
-def _page(answer: Answer) -> Page:
-    body = answer.body
-    if body.startswith(b"\x1f\x8b"):
-        pieces: list[bytes] = []
-        try:
-            for piece in gunzipped_if_gzip([body], url=answer.url):
-                pieces.append(piece)
-                if len(pieces) * 65_536 > _MOST_BYTES:
-                    break
-        except StoreError:
-            pass  # Cut off in the middle of the file: its beginning is enough to tell what it is.
-        answer = Answer(answer.url, answer.status, {}, b"".join(pieces))
-    return Page(answer.url, answer.status, answer.headers, answer.text)
-
-
 def probe(url: str, settings: Settings, *, fetcher: Fetcher | None = None) -> ProbeResult:
     """Find out how a store can be read. Raises InvalidInput for what is no address, never a StoreError.
 
     "unknown" is an answer: it comes with whatever evidence there is. `fetcher` is there for tests.
     """
-    address = read_web_address(complete_address(url, settings))
     start = complete_address(url, settings)
-    with fetcher or _RememberingFetcher(settings, budget=MOST_REQUESTS) as used:
+    address = read_web_address(start)
+    with fetcher or RememberingFetcher(settings, budget=MOST_REQUESTS) as used:
         robots = "unreachable"
         try:
             AddressGuard(settings).check(start)
@@ -156,35 +101,61 @@ def probe(url: str, settings: Settings, *, fetcher: Fetcher | None = None) -> Pr
             if not rules.allows(start):
                 robots = "unreachable" if rules.state == "unreachable" else "disallowed"
                 raise FetchRefused(start, f"robots.txt: {robots}")
-            home = _page(used.get(start))
+            home = as_page(used.get(start))
         except StoreError as error:
-            return _unknown(address.origin, robots, used, NOT_DETECTED, str(error))
-        evidence = _ProbeEvidence(used, home)
-        platform, detection = _best(evidence)
+            return _unknown(address.origin, robots, used, problem=str(error))
         root = read_web_address(home.url).origin
-        if platform is None:
-            problem = f"answered HTTP {home.status}" if home.status != 200 else "no platform is recognised"
-            return _unknown(root, robots, used, detection, f"{start}: {problem}")
-        store = Store(
-            id="",
-            slug="",
-            name=detection.name or "",
-            url=root,
-            platform=platform.name,
-            country=detection.country,
-            currency=detection.currency,
-            options=detection.options,
-        )
-        sample = _sample(platform, store, detection, used)
-        return ProbeResult(
-            url=root,
-            platform=platform.name,
-            detection=detection,
-            robots=robots,
-            hand_off=_hand_off_kind(platform, store, sample),
-            requests=used.requests,
-            sample=sample,
-        )
+        recognised = recognise(home, TECHNOLOGIES)
+        obstacle = find_obstacle(home)
+        if obstacle is not None:
+            # Whoever guards a site like this wants no program on it: nothing more is asked.
+            return _unknown(root, robots, used, recognised, problem=f"{start}: answered with {obstacle}")
+        verdict = find_platform(used, home, recognised)
+        if verdict.platform is None:
+            detection = with_commerce_profile(verdict.detection, used, home)
+            return _unknown(
+                root, robots, used, recognised, detection, f"{start}: {_what_is_missing(home, recognised)}"
+            )
+        return _known(settings, root, robots, used, home, recognised, verdict, rules.crawl_delay)
+
+
+def _known(
+    settings: Settings,
+    root: str,
+    robots: str,
+    fetcher: Fetcher,
+    home: Page,
+    recognised: list[Recognised],
+    verdict: Verdict,
+    crawl_delay: float,
+) -> ProbeResult:
+    platform, found = verdict.platform, verdict.detection
+    assert platform is not None, "only a verdict with a platform is known"
+    store = Store(
+        id="",
+        slug="",
+        name=found.name or "",
+        url=root,
+        platform=platform.name,
+        country=found.country,
+        currency=found.currency,
+        options=found.options,
+    )
+    sample = _sample(platform, store, found, fetcher)
+    found = with_commerce_profile(found, fetcher, home)
+    return ProbeResult(
+        url=root,
+        platform=platform.name,
+        detection=_with_technologies(found, recognised),
+        robots=robots,
+        hand_off=_hand_off_kind(platform, store, sample),
+        requests=fetcher.requests,
+        sample=sample,
+        technologies=_titles(recognised),
+        schedule=propose_schedule(
+            platform, found, usual_interval=settings.crawl_interval, crawl_delay=crawl_delay
+        ),
+    )
 
 
 def complete_address(url: str, settings: Settings) -> str:
@@ -196,29 +167,46 @@ def complete_address(url: str, settings: Settings) -> str:
     return f"{'http' if authority in settings.allow_private_hosts else 'https'}://{text}"
 
 
-def _unknown(root: str, robots: str, fetcher: Fetcher, detection: Detection, problem: str) -> ProbeResult:
+def _unknown(
+    root: str,
+    robots: str,
+    fetcher: Fetcher,
+    recognised: list[Recognised] | None = None,
+    detection: Detection = NOT_DETECTED,
+    problem: str = "",
+) -> ProbeResult:
     return ProbeResult(
         url=root,
         platform="unknown",
-        detection=detection,
+        detection=_with_technologies(detection, recognised or []),
         robots=robots,
         hand_off=None,
         requests=fetcher.requests,
+        technologies=_titles(recognised or []),
         problem=problem,
     )
 
 
-def _best(evidence: _ProbeEvidence) -> tuple[StorePlatform | None, Detection]:
-    """The most confident platform; product pages of no known platform are asked for last."""
-    platforms = installed_platforms()
-    best: tuple[StorePlatform | None, Detection] = (None, NOT_DETECTED)
-    for platform in sorted(platforms.values(), key=lambda one: (one.spider is not None, one.name)):
-        if best[0] is not None and (platform.spider is not None or best[1].confidence >= _CERTAIN):
-            continue
-        detection = platform.detect(evidence)
-        if detection.confidence > best[1].confidence:
-            best = (platform if detection.confidence >= _SURE else None, detection)
-    return best
+def _titles(recognised: list[Recognised]) -> tuple[str, ...]:
+    return tuple(one.technology.title for one in recognised)
+
+
+def _with_technologies(found: Detection, recognised: list[Recognised]) -> Detection:
+    told = tuple(signal for one in recognised for signal in one.signals[:3])
+    return replace(found, signals=(*found.signals, *told))
+
+
+def _what_is_missing(home: Page, recognised: list[Recognised]) -> str:
+    """Why nothing was found to read, as far as the home page tells."""
+    names = ", ".join(_titles(recognised))
+    made_with = f" It looks made with {names}." if names else ""
+    if home.status != 200:
+        return f"answered HTTP {home.status}.{made_with}"
+    if asks_to_sign_in(home):
+        return f"asks to sign in before it shows anything.{made_with}"
+    if is_empty_shell(home):
+        return f"needs a browser: its pages are empty until scripts draw them.{made_with}"
+    return f"no shop that can be read was found.{made_with}"
 
 
 def _sample(

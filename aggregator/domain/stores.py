@@ -62,7 +62,8 @@ class Source:
 class Detection:
     """How sure a platform is (0..1) that a site is its own, why, and what it learned on the way.
 
-    `options` go into the store when it is registered, below those that its operator sets.
+    `options` go into the store when it is registered, below those that its operator sets. `listed` is how many
+    offers or pages its listing says there are, None where it does not say.
     """
 
     confidence: float
@@ -72,6 +73,7 @@ class Detection:
     currency: str | None = None
     country: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    listed: int | None = None
 
 
 NOT_DETECTED = Detection(confidence=0.0)

@@ -51,8 +51,9 @@ def detect(evidence: Evidence) -> Detection:
                 sources=(*sources, Source(kind="pages", url=page.url)),
                 name=site_name(evidence.home),
                 currency=offer.price.currency,
+                listed=len(pages),
             )
-    return Detection(confidence=0.3, signals=tuple(signals), sources=tuple(sources))
+    return Detection(confidence=0.3, signals=tuple(signals), sources=tuple(sources), listed=len(pages))
 
 
 def _find_sitemap(evidence: Evidence) -> Page | None:

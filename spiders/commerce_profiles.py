@@ -1,0 +1,30 @@
+"""The Universal Commerce Protocol's profile of a store, at /.well-known/ucp."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aggregator.domain.stores import Detection, Page, Signal, Source
+from aggregator.fetching import Fetcher
+from spiders.json_pages import page_json
+from spiders.probe_evidence import Turn
+from spiders.untrusted import mapping, text
+
+PLACE = "/.well-known/ucp"
+
+
+def with_commerce_profile(found: Detection, fetcher: Fetcher, home: Page) -> Detection:
+    """The detection with what the store's profile adds to it; costs one request, if one is left."""
+    page = Turn(fetcher, home, allowance=1).get(PLACE)
+    profile = mapping(mapping(page_json(page)).get("ucp"))
+    version, services = text(profile.get("version"), 40), mapping(profile.get("services"))
+    if page is None or version is None or not services:
+        return found
+    capabilities = sorted(str(name)[:80] for name in mapping(profile.get("capabilities")))
+    offers = f", offers {', '.join(capabilities[:6])}" if capabilities else ""
+    signal = Signal(f"a Universal Commerce Protocol profile, version {version}{offers}", PLACE)
+    return replace(
+        found,
+        signals=(*found.signals, signal),
+        sources=(*found.sources, Source(kind="ucp", url=page.url)),
+    )
