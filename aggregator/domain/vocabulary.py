@@ -74,6 +74,7 @@ _AVAILABILITY_WORDS = {
     "backorder": Availability.BACK_ORDER,
     "onbackorder": Availability.BACK_ORDER,
     "outofstock": Availability.OUT_OF_STOCK,
+    "outstock": Availability.OUT_OF_STOCK,
     "unavailable": Availability.OUT_OF_STOCK,
     "notavailable": Availability.OUT_OF_STOCK,
     "no": Availability.OUT_OF_STOCK,

@@ -24,10 +24,12 @@ from aggregator.domain.stores import (
 )
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
+from spiders.adapters import shopify_storefront
 from spiders.handoffs import origin, product_links, quantities
 from spiders.json_pages import page_json
 from spiders.live_checks import state_of, unknown_state
-from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text
+from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
+from spiders.variant_titles import variant_title
 
 PAGE_SIZE = 250
 # Shopify's own cap: beyond 25,000 products the listing repeats or fails.
@@ -46,6 +48,8 @@ class ShopifySource:
 
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every variant. Raises StoreError where the walk cannot be ended."""
+        if store.options.get("storefront_token"):
+            return (yield from shopify_storefront.fetch_offers(store, fetcher))
         root = origin(store)
         shop = _read_shop(store, fetcher)
         seen: set[str] = set()
@@ -145,12 +149,13 @@ def read_product(
         yield RawOffer(
             external_id=variant_id,
             url=f"{path}?variant={variant_id}" if len(variants) > 1 else path,
-            title=" ".join([title or "", *_missing(attributes.values(), title or "")]).strip(),
+            title=variant_title(title, attributes.values()),
             price=price(variant.get("price")),
             price_currency=currency,
             list_price=before if is_reduced else None,
             price_kind="sale" if is_reduced else None,
-            availability=variant.get("available") if isinstance(variant.get("available"), bool) else None,
+            availability=_is_available(variant),
+            stock_level=_stock_level(variant),
             brand=vendor if vendor and _compact(vendor) not in shop_names else None,
             gtin=code(variant.get("barcode")),
             sku=code(variant.get("sku")),
@@ -165,9 +170,23 @@ def read_product(
         )
 
 
-def _missing(values: Any, title: str) -> list[str]:
-    """The option values that the title does not name already: they tell its variants apart."""
-    return [value for value in values if value.casefold() not in title.casefold()]
+def _is_available(variant: Mapping[str, Any]) -> bool | None:
+    """As the public listing says it, else by the stock that the merchant's own form of it tells."""
+    if isinstance(variant.get("available"), bool):
+        return bool(variant["available"])
+    if "inventory_management" not in variant:
+        return None
+    if variant["inventory_management"] is None or variant.get("inventory_policy") == "continue":
+        return True
+    quantity = whole(variant.get("inventory_quantity"))
+    return None if quantity is None else quantity > 0
+
+
+def _stock_level(variant: Mapping[str, Any]) -> int | None:
+    """How many there are, where the store sells no more than that."""
+    is_limited = variant.get("inventory_management") and variant.get("inventory_policy") == "deny"
+    quantity = whole(variant.get("inventory_quantity")) if is_limited else None
+    return quantity if quantity is not None and quantity > 0 else None
 
 
 def detect(evidence: Evidence) -> Detection:
@@ -257,4 +276,6 @@ platform = StorePlatform(
     source=ShopifySource(),
     check_offers=check_offers,
     handoff=HandOffBuilder(kind="cart_link", build=build_handoff),
+    options=("country", "api_version"),
+    secret_options=("storefront_token",),
 )

@@ -26,6 +26,7 @@ from spiders.json_pages import page_json
 from spiders.live_checks import state_of, unknown_state
 from spiders.site_names import site_name
 from spiders.untrusted import address, code, mapping, minor_units, refused, rows, storable, text, whole
+from spiders.variant_titles import variant_title
 
 PAGE_SIZE = 100
 MAX_PAGES = 2000
@@ -38,7 +39,7 @@ _PRETTY, _PLAIN = "/wp-json/wc/store/v1/products", "/?rest_route=/wc/store/v1/pr
 
 
 @dataclass(slots=True)
-class _Parents:
+class Parents:
     """What variations take from their products, by the product's id."""
 
     products: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class WooCommerceSource:
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every simple product and variation. Raises StoreError where a listing cannot be read to its end."""
         root = _root(store)
-        parents = _Parents()
+        parents = Parents()
         api, first = _open_listing(root, fetcher)
         for product in _walk(api, {}, fetcher, first):
             if text(mapping(product).get("type")) == "variable":
@@ -128,7 +129,7 @@ def _page(url: str, fetcher: Fetcher, fetched: Answer | None) -> tuple[Answer, A
 
 
 def read_product(
-    product: object, root: str, parents: _Parents | None = None
+    product: object, root: str, parents: Parents | None = None
 ) -> Iterator[RawOffer | InvalidOffer]:
     """One entry of a listing as the offer it is; nothing for a variable parent, which nobody can buy.
 
@@ -152,7 +153,7 @@ def read_product(
             f"{kind}_product", product, external_id=product_id, title=name, url=url or "", detail=detail[kind]
         )
         return
-    parent = (parents or _Parents()).products.get(whole(entry.get("parent")) or 0, {})
+    parent = (parents or Parents()).products.get(whole(entry.get("parent")) or 0, {})
     prices = mapping(entry.get("prices"))
     exponent = whole(prices.get("currency_minor_unit"))
     exponent = exponent if exponent is not None and 0 <= exponent <= 6 else 2
@@ -162,7 +163,6 @@ def read_product(
     )
     attributes = _attributes(text(entry.get("variation")) or "") if kind == "variation" else {}
     title = name or text(parent.get("name")) or ""
-    values = [value for value in attributes.values() if value.casefold() not in title.casefold()]
     picture = next(iter(rows(entry.get("images")) or rows(parent.get("images"))), None)
     needs_choice = bool(entry.get("has_options")) or product_id in (
         parents.open_variations if parents else ()
@@ -170,7 +170,7 @@ def read_product(
     yield RawOffer(
         external_id=str(product_id),
         url=url or "",
-        title=" ".join([title, *values]).strip(),
+        title=variant_title(title, attributes.values()),
         price=now,
         price_currency=text(prices.get("currency_code"), 3),
         list_price=before if is_reduced else None,

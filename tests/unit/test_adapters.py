@@ -318,7 +318,7 @@ def test_woocommerce_hands_over_by_checkout_link_where_the_version_has_it() -> N
 def test_woocommerce_links_to_the_page_where_a_choice_is_left() -> None:
     product = saved("woocommerce/products.json")[-1]
     product["variations"][0]["attributes"][0]["value"] = ""
-    parents = woocommerce._Parents()
+    parents = woocommerce.Parents()
     parents.learn(product)
     variation = next(
         v for v in saved("woocommerce/variations.json") if v["id"] == product["variations"][0]["id"]
