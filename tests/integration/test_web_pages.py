@@ -44,7 +44,14 @@ def test_results_show_the_lowest_price_and_the_number_of_stores(
 ) -> None:
     text = words(browser.page("/search?q=kettle"))
     assert "1 product · prices without shipping" in text
+    assert "Alfi Kettles from €16.50 at 3 stores checked 12 min. ago" in text
     assert "from €16.50 at 3 stores" in text
+
+
+def test_a_listed_price_that_is_old_says_so(browser: Browser, shop_window: ShopWindow) -> None:
+    page = browser.page("/search?q=mug")
+    assert "€7.50 at 2 stores checked 1 day ago" in words(page)
+    assert 'class="age age-stale"' in page
 
 
 def test_a_facet_counts_and_its_choice_is_a_chip_that_can_be_taken_out(
@@ -194,7 +201,7 @@ def test_many_offers_are_folded_after_the_first_ones(browser: Browser, sessions:
 def test_a_sold_out_product_cannot_be_added(browser: Browser, shop_window: ShopWindow) -> None:
     page = browser.page(product_address(browser, shop_window.lonely))
     assert "Every store that lists it is sold out" in page
-    assert "last €31.00 sold out at 1 store" in words(browser.page("/search?q=lonely"))
+    assert "last €31.00 sold out at 1 store checked 12 min. ago" in words(browser.page("/search?q=lonely"))
     assert "Add to cart" not in page
 
 

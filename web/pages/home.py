@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import browse_home
 from aggregator.catalog.stores import list_stores
 from aggregator.domain.products import SearchQuery
@@ -22,6 +23,7 @@ def show() -> str:
     return render_template(
         "home/show.html",
         home=home,
+        ages=lowest_price_ages(session, [product.id for product in (*home.popular, *home.recent)]),
         categories=merged_categories(home.categories),
         address=search_address,
         all_products=SearchQuery(),

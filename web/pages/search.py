@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from flask import Blueprint, render_template, request
 
+from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import search_products
 from web import search_address
 from web.categories import merged_categories
@@ -18,12 +19,14 @@ pages = Blueprint("search", __name__)
 @pages.get("/search")
 def show() -> str:
     """One page of results."""
-    page = search_products(current_session(), search_address.read_query(request.args))
+    session = current_session()
+    page = search_products(session, search_address.read_query(request.args))
     query = page.query
     return render_template(
         "search/show.html",
         page=page,
         query=query,
+        ages=lowest_price_ages(session, [product.id for product in page.products]),
         categories=merged_categories(
             value for facet in page.facets if facet.name == "category" for value in facet.values
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import search_products
 from aggregator.catalog.stores import get_store_summary, list_stores
 from aggregator.domain.products import SearchQuery
@@ -25,4 +26,5 @@ def show(slug: str) -> str:
     session = current_session()
     store = get_store_summary(session, slug)
     page = search_products(session, SearchQuery(stores=(slug,), sorting="stores", limit=12))
-    return render_template("stores/show.html", store=store, page=page)
+    ages = lowest_price_ages(session, [product.id for product in page.products])
+    return render_template("stores/show.html", store=store, page=page, ages=ages)

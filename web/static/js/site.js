@@ -50,9 +50,15 @@ if (live) {
   setInterval(async () => {
     if (document.hidden || live.contains(document.activeElement)) return;
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (!answer?.ok || answer.redirected) return;
+    if (!answer?.ok) return;
+    if (answer.redirected) {
+      if ("follow" in live.dataset) location.replace(answer.url);
+      return;
+    }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
+    // What was waited for has come, and is a page of its own.
+    if (!fresh && "follow" in live.dataset) location.reload();
     if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
-  }, 4000);
+  }, (Number(live.dataset.live) || 4) * 1000);
 }
