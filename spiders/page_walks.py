@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
-from aggregator.domain.offers import InvalidOffer, RawOffer
-from aggregator.domain.stores import Store
+from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
+from aggregator.domain.stores import HandOffLine, Store
 from aggregator.fetching import Answer, Fetcher
+from spiders.live_checks import state_of, unknown_state
 from spiders.sitemaps import SitemapListing
 from spiders.untrusted import refused
 
@@ -62,6 +63,21 @@ def read_safely(answer: Answer, read: ReadPage) -> list[RawOffer | InvalidOffer]
         log.exception("cannot read %s", answer.url)
         detail = f"{type(error).__name__}: {error}"[:200]
         return [refused("unreadable_page", {}, external_id=answer.url, url=answer.url, detail=detail)]
+
+
+def check_page(line: HandOffLine, fetcher: Fetcher, read: ReadPage, currency: str | None) -> OfferState:
+    """What the line's own page says now."""
+    try:
+        answer = fetcher.get(line.url, max_bytes=MAX_PAGE_BYTES)
+        if answer.status in _GONE:
+            return unknown_state(line.external_id, "is no longer listed")
+        offers = read_safely(answer.expect_ok(), read)
+    except StoreError as error:
+        return unknown_state(line.external_id, error.problem)
+    for offer in offers:
+        if offer.external_id == line.external_id:
+            return state_of(offer, currency)
+    return unknown_state(line.external_id, "its page does not show it any more")
 
 
 def walk_sitemap(store: Store, fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
