@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.domain.errors import EnvironmentProblem
@@ -19,7 +19,12 @@ Sessions = sessionmaker[Session]
 
 def engine_for(database_url: str, *, pool_size: int = 5) -> Engine:
     """An engine for a PostgreSQL URL in any common spelling; connections are checked before use."""
-    url = make_url(database_url)
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError) as error:
+        raise EnvironmentProblem(
+            "DATABASE_URL cannot be read; write it as postgresql://user:password@host:5432/name"
+        ) from error
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername != "postgresql+psycopg":
