@@ -1,26 +1,29 @@
-"""Rows of product feeds, streamed: RSS and Atom with Google's names, and text files with tabs or commas."""
+"""Rows of product feeds, streamed: RSS and Atom, text files with tabs or commas, JSON; under Google's names."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lxml import etree
 
 from aggregator.domain.errors import UnreadableAnswer
+from spiders.feed_columns import USUAL_COLUMNS, FeedColumns, column_name
+from spiders.feed_json import json_objects
 
 # A row's value is a text, a group of texts (g:shipping), or a list where the name repeats.
 Row = dict[str, Any]
 _ITEMS = frozenset({"item", "entry"})
 _MOST_ELEMENTS_IN_AN_ITEM = 5000
 _LONGEST_LINE = 2_000_000
+_SNIFFED = 1 << 16
 
 
-def read_rows(pieces: Iterable[bytes], *, url: str) -> Iterator[Row]:
-    """Each item of a feed, by lower-case attribute name without prefix.
+def read_rows(pieces: Iterable[bytes], *, url: str, columns: FeedColumns = USUAL_COLUMNS) -> Iterator[Row]:
+    """Each item of a feed, by lower-case attribute name without prefix, with Google's names filled in.
 
     Raises UnreadableAnswer where the feed ends in the middle or is none of the known forms.
     """
@@ -28,13 +31,60 @@ def read_rows(pieces: Iterable[bytes], *, url: str) -> Iterator[Row]:
     head = b""
     for piece in remaining:
         head += piece
-        if len(head) >= 1024:
+        if len(head) >= _SNIFFED:
             break
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     whole = _chained(head, remaining)
-    if start.startswith(b"<") or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _xml_rows(whole, url)
-    return _text_rows(whole, url)
+    encoding = _encoding(head)
+    if start.startswith(b"<") or (encoding == "utf-16" and "<" in head[:200].decode("utf-16", "ignore")[:5]):
+        return _filled(_xml_rows(whole, url), columns)
+    if start.startswith((b"[", b"{")):
+        objects = json_objects(_texts(whole, encoding), url=url)
+        return _filled((_row_of(item) for item in objects), columns)
+    return _text_rows(_texts(whole, encoding), url, columns)
+
+
+def _encoding(head: bytes) -> str:
+    """UTF-8 as promised, UTF-16 by its mark, else what old exports are written in."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _texts(pieces: Iterable[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for piece in pieces:
+        yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)
+
+
+def _filled(rows: Iterable[Row], columns: FeedColumns) -> Iterator[Row]:
+    plan = columns.plan()
+    for row in rows:
+        yield columns.fill(row, plan)
+
+
+def _row_of(item: Mapping[str, Any]) -> Row:
+    row: Row = {}
+    for name, value in item.items():
+        known = column_name(name)
+        if known in {"attributes", "product_attributes"} and isinstance(value, dict):
+            for inner, told in value.items():
+                _put(row, column_name(inner), _plain_names(told))
+        else:
+            _put(row, known, _plain_names(value))
+    return row
+
+
+def _plain_names(value: Any) -> Any:
+    """An object's members by their plain names; one level is all that feeds nest."""
+    if isinstance(value, dict):
+        return {column_name(name): inner for name, inner in value.items()}
+    return [_plain_names(one) for one in value] if isinstance(value, list) else value
 
 
 def _chained(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -74,8 +124,7 @@ def _xml_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
 
 
 def _name(tag: object) -> str:
-    local = tag.rpartition("}")[2] if isinstance(tag, str) else ""
-    return local.rpartition(":")[2].strip().lower().replace(" ", "_")
+    return column_name(tag.rpartition("}")[2]) if isinstance(tag, str) else ""
 
 
 def _item(item: etree._Element) -> Row:
@@ -104,7 +153,7 @@ def _text(element: etree._Element) -> str:
 
 
 def _put(row: Row, name: str, value: Any) -> None:
-    if value in ("", {}):
+    if value is None or value in ("", {}):
         return
     if name not in row:
         row[name] = value
@@ -121,35 +170,36 @@ def _forget(element: etree._Element) -> None:
         del parent[0]
 
 
-def _text_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
-    lines = _lines(pieces, url)
+def _text_rows(texts: Iterable[str], url: str, columns: FeedColumns) -> Iterator[Row]:
+    lines = _lines(texts, url)
     header = next(lines, "")
     delimiter = max("\t,;|", key=header.count)
-    names = [_name(name.strip().strip('"')) for name in header.rstrip("\r\n").split(delimiter)]
-    if len(names) < 3 or not {"id", "title"} <= set(names):
-        raise UnreadableAnswer(url, "is neither an XML feed nor a text feed with a header of id, title, …")
+    names = [column_name(name) for name in next(csv.reader([header.rstrip("\r\n")], delimiter=delimiter), [])]
+    if len(names) < 3 or not {"id", "title"} <= columns.names_of(names):
+        raise UnreadableAnswer(
+            url, "is neither an XML nor a JSON feed, nor a text feed with a header of id, title, …"
+        )
+    plan = columns.plan(names)
     try:
         for values in csv.reader(lines, delimiter=delimiter):
             if any(values):
                 row: Row = {}
                 for name, value in zip(names, values, strict=False):
                     _put(row, name, value.strip())
-                yield row
+                yield columns.fill(row, plan)
     except csv.Error as error:
         raise UnreadableAnswer(url, f"has a line that cannot be read ({error})") from error
 
 
-def _lines(pieces: Iterable[bytes], url: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+def _lines(texts: Iterable[str], url: str) -> Iterator[str]:
     pending = ""
-    for piece in pieces:
-        pending += decoder.decode(piece)
+    for text in texts:
+        pending += text
         *whole, pending = pending.splitlines(keepends=True) or [""]
         if pending.endswith("\n"):
             whole, pending = [*whole, pending], ""
         yield from whole
         if len(pending) > _LONGEST_LINE:
             raise UnreadableAnswer(url, "has a line without end")
-    pending += decoder.decode(b"", final=True)
     if pending:
         yield pending

@@ -1,4 +1,4 @@
-"""Google Merchant feeds (RSS, Atom, text), streamed; items may carry a link that adds them to the cart."""
+"""Product feeds (Google, Meta, Awin, CJ; XML, text, JSON), streamed; items may carry a link that fills the cart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
+from aggregator.domain.errors import FetchRefused, InvalidInput, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
     NOT_DETECTED,
@@ -23,10 +23,11 @@ from aggregator.domain.stores import (
 from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
+from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name, read_columns
 from spiders.feed_rows import read_rows
 from spiders.handoffs import fill_template, product_links
 from spiders.live_checks import state_of, unknown_state
-from spiders.untrusted import address, code, decimal, mapping, refused, storable, text
+from spiders.untrusted import address, code, decimal, mapping, price, refused, storable, text, whole
 
 _NAMESPACE = "base.google.com/ns/1.0"
 _USUAL_PLACE = "/feed.xml"
@@ -34,6 +35,7 @@ _FEED_LINK = re.compile(r"<link\b[^>]*\btype=[\"']?application/(?:rss|atom)\+xml
 _HREF = re.compile(r"\bhref=[\"']?([^\"'>\s]+)", re.IGNORECASE)
 _PRODUCT_FEED = re.compile(r"google|merchant|product|shopping|feed\.xml", re.IGNORECASE)
 _PRICE = re.compile(r"(?:([A-Z]{3})\s*)?([\d.,' ]*\d)(?:\s*([A-Z]{3}))?")
+_JSON_FEED_NAMES = ("title", "price", "availability", "(?:image_link|image_url|imageLink)", "(?:link|url)")
 _VARIANT_NAMES = ("color", "size", "material", "pattern", "gender", "age_group")
 
 
@@ -43,8 +45,16 @@ class MerchantFeedSource:
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every item. Raises StoreError where the feed breaks off or is none."""
         url = _feed_url(store)
-        for row in read_rows(fetcher.stream(url), url=url):
+        for row in read_rows(fetcher.stream(url), url=url, columns=columns_of(store.options)):
             yield read_item(row, url, country=store.country)
+
+
+def columns_of(options: Mapping[str, str]) -> FeedColumns:
+    """The column map that an operator set. Raises FetchRefused for one that cannot be read."""
+    try:
+        return read_columns(options.get("columns"))
+    except InvalidInput as error:
+        raise FetchRefused(options.get("feed_url", ""), f"{error}: --set columns=…") from error
 
 
 def _feed_url(store: Store) -> str:
@@ -73,8 +83,10 @@ def read_item(
             "subscription", dict(row), external_id=external_id, title=title, url=url,
             detail="the price is only the first payment",
         )  # fmt: skip
-    asked, currency = read_feed_price(_text(row, "price"))
-    sale, sale_currency = read_feed_price(_text(row, "sale_price"))
+    told = _text(row, "currency")
+    asked, currency = _price(row.get("price"), told)
+    sale, sale_currency = _price(row.get("sale_price"), told)
+    before, before_currency = _price(row.get("list_price"), told)
     is_reduced = (
         isinstance(sale, Decimal)
         and isinstance(asked, Decimal)
@@ -82,6 +94,7 @@ def read_item(
         and sale_currency == currency
         and _is_now(_text(row, "sale_price_effective_date"), now or datetime.now(UTC))
     )
+    shipping = _shipping(row.get("shipping"), currency, country)
     template = _text(row, "checkout_link_template")
     return RawOffer(
         external_id=external_id,
@@ -89,9 +102,10 @@ def read_item(
         title=title,
         price=sale if is_reduced else asked,
         price_currency=currency,
-        list_price=asked if is_reduced else None,
+        list_price=asked if is_reduced else before if before_currency == currency else None,
         price_kind="sale" if is_reduced else None,
-        availability=_text(row, "availability"),
+        availability=_availability(row.get("availability")),
+        stock_level=whole(_text(row, "quantity")),
         item_condition=_text(row, "condition"),
         brand=_text(row, "brand"),
         gtin=code(_text(row, "gtin")),
@@ -100,7 +114,7 @@ def read_item(
         image_url=address(feed_url, _text(row, "image_link")),
         item_group_id=code(_text(row, "item_group_id")),
         variant_attributes={name: value for name in _VARIANT_NAMES if (value := _text(row, name))},
-        shipping_cost=_shipping(row.get("shipping"), currency, country),
+        shipping_cost=_delivery(row, currency) if shipping is None else shipping,
         handoff={"checkout_link_template": template} if template else {},
         source="feed",
         raw=storable(dict(row)),
@@ -112,12 +126,47 @@ def _text(row: Mapping[str, Any], name: str) -> str | None:
     return text(value[0] if isinstance(value, list) else value)
 
 
+def _price(value: Any, currency: str | None) -> tuple[Decimal | str | None, str | None]:
+    """A price in words ("15.00 EUR"), as a number, or as the objects of Google's APIs; `currency` is the row's own."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, dict):
+        amount, named = read_feed_price(text(value, 100))
+        return amount, named or currency
+    micros = whole(value.get("amount_micros"))
+    amount = Decimal(micros).scaleb(-6) if micros is not None else price(_either(value, "value", "amount"))
+    return amount, text(_either(value, "currency_code", "currency"), 3) or currency
+
+
+def _either(value: Mapping[str, Any], *names: str) -> Any:
+    return next((value[name] for name in names if value.get(name) is not None), None)
+
+
+def _availability(value: Any) -> str | bool | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, bool):
+        return value
+    words = text(value, 100)
+    return {"1": True, "0": False}.get(words, words) if words else None
+
+
+def _delivery(row: Mapping[str, Any], currency: str | None) -> Decimal | None:
+    """What a column of delivery costs says: an amount in the row's currency, or that it is free."""
+    words = _text(row, "delivery_cost")
+    if words and words.lower() in {"free", "gratis", "kostenlos", "gratuit"}:
+        return Decimal(0)
+    amount, named = read_feed_price(words)
+    return amount if isinstance(amount, Decimal) and amount >= 0 and named in (None, currency) else None
+
+
 def read_feed_price(words: str | None) -> tuple[Decimal | str | None, str | None]:
     """("15.00 EUR") as (15.00, "EUR"); amounts in other notations stay text beside their currency."""
     found = _PRICE.fullmatch(words.strip()) if words else None
     if found is None:
         return words, None
-    exact = decimal(found[2])
+    # "1.299 EUR" may be a thousand: that is for normalization to judge.
+    exact = None if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", found[2]) else decimal(found[2])
     return (exact if exact is not None else found[2]), found[3] or found[1]
 
 
@@ -154,14 +203,17 @@ def _shipping(value: Any, currency: str | None, country: str | None) -> Decimal 
 
 
 def looks_like_feed(beginning: str) -> bool:
-    """Whether a text begins like a product feed with Google's names."""
+    """Whether a text begins like a product feed: Google's XML, or a table or JSON with all that an offer needs."""
     start = beginning[:4000].lstrip("\ufeff").lstrip()
     if start.startswith("<"):
         return _NAMESPACE in start and bool(
             re.match(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(\w+:)?(rss|feed|rdf)\b", start, re.I | re.S)
         )
-    header = start.split("\n")[0].lower().replace(" ", "_")
-    return {"id", "title", "link", "price"} <= set(re.split(r"[\t,;|]", header.replace('"', "").strip()))
+    if start.startswith(("[", "{")):
+        # Many APIs answer lists of things; a feed's items tell their availability and picture under feed names, too.
+        return all(re.search(rf'"(?:\w+:)?{name}"\s*:', start) for name in _JSON_FEED_NAMES)
+    header = re.split(r"[\t,;|]", start.split("\n")[0])
+    return set(NEEDED) <= USUAL_COLUMNS.names_of(column_name(name) for name in header)
 
 
 def detect(evidence: Evidence) -> Detection:
@@ -188,13 +240,13 @@ def _detection(page: Page, confidence: float, where: str) -> Detection:
         first = next(read_rows([page.text.encode("utf-8", "replace")], url=page.url), {})
     except UnreadableAnswer:
         return NOT_DETECTED
-    if not all(_text(first, wanted) for wanted in ("id", "title", "link", "price")):
+    if not all(first.get(wanted) for wanted in NEEDED):
         return NOT_DETECTED
     channel = re.search(
         r"<(?:channel|feed)\b.*?<title>(?:<!\[CDATA\[)?([^<\]]{1,200})", page.text[:4000], re.I | re.S
     )
     name = text(channel[1]) if channel else None
-    currency = read_feed_price(_text(first, "price"))[1]
+    currency = _price(first.get("price"), _text(first, "currency"))[1]
     return Detection(
         confidence=confidence,
         signals=(Signal("a product feed with Google's attribute names", where),),
@@ -212,7 +264,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     problem = "is no longer listed"
     try:
         url = _feed_url(store)
-        for row in read_rows(fetcher.stream(url), url=url):
+        for row in read_rows(fetcher.stream(url), url=url, columns=columns_of(store.options)):
             if _text(row, "id") in wanted:
                 item = read_item(row, url, country=store.country)
                 found[item.external_id] = state_of(item, store.currency)
@@ -234,10 +286,10 @@ def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
 
 platform = StorePlatform(
     name="merchant_feed",
-    title="Google Merchant feed",
+    title="Product feed",
     detect=detect,
     source=MerchantFeedSource(),
     check_offers=check_offers,
     handoff=HandOffBuilder(kind="item_link", build=build_handoff),
-    options=("feed_url",),
+    options=("feed_url", "columns"),
 )
