@@ -92,7 +92,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     passed = (now or datetime.now(UTC)) - moment
     if abs(passed) < timedelta(seconds=30):
         return str(_("just now"))
-    least: Literal["minute", "second"] = "minute" if abs(passed) >= timedelta(minutes=1) else "second"
+    least: Literal["minute", "second"] = "minute" if abs(passed) >= timedelta(seconds=55) else "second"
     return str(
         format_timedelta(
             -passed, granularity=least, add_direction=True, format="short", threshold=1.2, locale=get_locale()
