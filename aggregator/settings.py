@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from babel import Locale, UnknownLocaleError
 
 from aggregator.domain.errors import InvalidInput
 
@@ -21,6 +25,37 @@ def default_data_dir(environment: Mapping[str, str]) -> Path:
 
 def _hosts(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError(number)
+        return number
+
+    return parse
+
+
+def _amount(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,2})?", text):
+        raise ValueError(text)
+    return text
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError(parts.scheme)
+    _ = parts.port  # raises ValueError for one that is no number
+    return text
+
+
+def _locale(text: str) -> str:
+    try:
+        return str(Locale.parse(text.replace("-", "_")))
+    except UnknownLocaleError as error:
+        raise ValueError(text) from error
 
 
 def _setting(variable: str, default: Any, help_text: str, parse: Any = str) -> Any:
@@ -44,10 +79,13 @@ class Settings:
         "DATABASE_URL", None, "PostgreSQL 15 or newer; without it the embedded server is used."
     )
     redis_url: str | None = _setting(
-        "REDIS_URL", None, "Redis or Valkey; without it the embedded server is used."
+        "REDIS_URL",
+        None,
+        "Redis or Valkey as redis://host:6379/0; without it the embedded server is used.",
+        _redis_url,
     )
     host: str = _setting("HOST", "127.0.0.1", "Address the site listens on.")
-    port: int = _setting("PORT", 5000, "Port the site listens on.", int)
+    port: int = _setting("PORT", 5000, "Port the site listens on, 1 to 65535.", _whole_number(1, 65_535))
     allowed_hosts: frozenset[str] = _setting(
         "CLICK2CART_ALLOWED_HOSTS",
         frozenset,
@@ -71,15 +109,23 @@ class Settings:
         "Address or URL a store can write to; sent with every request of the crawler.",
     )
     crawl_interval: int = _setting(
-        "CLICK2CART_CRAWL_INTERVAL", 21_600, "Seconds between two crawls of a store that sets none.", int
+        "CLICK2CART_CRAWL_INTERVAL",
+        21_600,
+        "Seconds between two crawls of a store that sets none, 1 or more.",
+        _whole_number(1, 31_536_000),
     )
     assumed_shipping: str = _setting(
         "CLICK2CART_ASSUMED_SHIPPING",
         "5.90",
-        "What an unknown shipping cost is ranked with; it still shows as unknown.",
+        "What an unknown shipping cost is ranked with, such as 5.90; it still shows as unknown.",
+        _amount,
     )
-    web_workers: int = _setting("CLICK2CART_WEB_WORKERS", 1, "Processes that serve the site.", int)
-    worker_threads: int = _setting("CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once.", int)
+    web_workers: int = _setting(
+        "CLICK2CART_WEB_WORKERS", 1, "Processes that serve the site, 1 to 64.", _whole_number(1, 64)
+    )
+    worker_threads: int = _setting(
+        "CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once, 1 to 256.", _whole_number(1, 256)
+    )
     secure_cookies: bool = _setting(
         "CLICK2CART_SECURE_COOKIES",
         False,
@@ -87,7 +133,10 @@ class Settings:
         lambda text: text.strip().lower() in {"1", "true", "yes", "on"},
     )
     locale: str = _setting(
-        "CLICK2CART_LOCALE", "en", "Language and number format unless the visitor's is known."
+        "CLICK2CART_LOCALE",
+        "en",
+        "Language and number format, such as en_GB, unless the visitor's is known.",
+        _locale,
     )
 
     @classmethod

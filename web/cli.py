@@ -11,6 +11,7 @@ import click
 from aggregator.domain.errors import EnvironmentProblem
 from aggregator.settings import Settings
 from web.db import database, database_address
+from web.security import secret_key
 
 _THREADS = 4
 
@@ -24,6 +25,8 @@ def web() -> None:
 
     settings = Settings.from_env()
     refuse_taken_port(settings.host, settings.port)
+    # A key that cannot be used ends this process with one line, not the serving ones in a circle.
+    secret_key(settings)
     with database(settings) as sessions:
         # The serving processes are fresh interpreters: they meet this database through their environment.
         os.environ["DATABASE_URL"] = database_address(sessions)

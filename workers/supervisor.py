@@ -154,9 +154,11 @@ class Children:
         post.child = None
         post.endings = 1 if now - post.started_at > STEADY_AFTER else post.endings + 1
         log = self._layout.log(post.program.name)
-        if starting and post.endings >= ENDINGS_BEFORE_GIVING_UP:
+        # Exit code 2 says that the call or this machine must be changed first: trying again is in vain.
+        if starting and (code == 2 or post.endings >= ENDINGS_BEFORE_GIVING_UP):
             lines = log.read_text(errors="replace").split("\n") if log.exists() else []
             reason = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+            reason = reason.removeprefix("click2cart: ")
             raise EnvironmentProblem(f"{post.program.name} cannot start: {reason}; more in {log}")
         wait = min(0.5 * 2 ** (post.endings - 1), LONGEST_BACK_OFF)
         post.next_start_at = now + wait

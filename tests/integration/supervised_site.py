@@ -42,11 +42,15 @@ while True:
     signal.pause()
 """
 STEP = "import sys; print('the step cannot go on', file=sys.stderr); sys.exit(3)"
+MISTAKEN = "import sys; print('click2cart: the key is too short', file=sys.stderr); sys.exit(2)"
 FAILING = "import sys; sys.exit('cannot find my spectacles')"
 
 
 def program(name: str, port: int) -> Program:
-    source = {"web": WEB, "stubborn": STUBBORN, "failing": FAILING, "step": STEP}.get(name, ORDERLY)
+    sources = {
+        "web": WEB, "stubborn": STUBBORN, "failing": FAILING, "mistaken": MISTAKEN, "step": STEP,
+    }  # fmt: skip
+    source = sources.get(name, ORDERLY)
     argument = str(port) if name == "web" else name
     return Program(
         name, (sys.executable, "-c", source, argument), patience=0.5 if name == "stubborn" else 10.0

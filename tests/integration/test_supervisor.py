@@ -237,6 +237,15 @@ def test_a_program_that_cannot_start_is_one_clear_line(place: Place) -> None:
     assert place.is_quiet()
 
 
+def test_a_program_that_refuses_the_call_is_not_tried_again(place: Place) -> None:
+    refused = place.run(free_port(), "mistaken")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"mistaken cannot start: the key is too short; more in {place.data_dir}/logs/mistaken.log\n",
+    )
+    assert place.is_quiet()
+
+
 def test_a_step_that_fails_ends_the_start_with_its_exit_code(place: Place) -> None:
     failed = place.run(free_port(), "worker", "step", "web")
     assert (failed.returncode, failed.stderr) == (3, "the step cannot go on\n")

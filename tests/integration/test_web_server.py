@@ -83,3 +83,13 @@ def test_a_taken_port_is_one_clear_line(environment: dict[str, str], free_port: 
     assert said == (
         f"click2cart: port {free_port} on 127.0.0.1 is taken; stop what listens there or set PORT to another\n"
     )
+
+
+def test_an_unusable_key_is_one_clear_line(environment: dict[str, str]) -> None:
+    process = start({**environment, "CLICK2CART_SECRET_KEY": "short"})
+    _out, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (
+        2,
+        "click2cart: CLICK2CART_SECRET_KEY: shorter than 16 characters; "
+        "set a long random text, or unset it to have one generated\n",
+    )

@@ -29,7 +29,29 @@ def test_an_unusable_value_names_its_variable() -> None:
         Settings.from_env({"PORT": "http"})
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("REDIS_URL", "nonsense"),
+        ("REDIS_URL", "redis://127.0.0.1:port"),
+        ("CLICK2CART_CRAWL_INTERVAL", "-5"),
+        ("CLICK2CART_ASSUMED_SHIPPING", "free"),
+        ("CLICK2CART_WEB_WORKERS", "0"),
+        ("CLICK2CART_WORKER_THREADS", "-1"),
+        ("CLICK2CART_LOCALE", "xx_YY"),
+    ],
+)
+def test_a_value_that_nothing_can_run_with_is_refused_at_the_start(variable: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{variable}: '{value}' cannot be read; "):
+        Settings.from_env({variable: value})
+
+
 def test_every_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
-    missing = [variable for variable, _, _ in Settings.documented() if f"`{variable}`" not in text]
-    assert missing == []
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    wrong = [
+        name for name, _, words in Settings.documented() if not rows.get(name, "").endswith(f"{words} |")
+    ]
+    assert wrong == []
