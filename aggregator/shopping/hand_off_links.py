@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.stores import HandOff, HandOffLine, Store
-from aggregator.domain.web_addresses import read_web_address
+from aggregator.domain.web_addresses import is_on_site, read_web_address
 from aggregator.platforms import get_platform
 
 log = logging.getLogger(__name__)
@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 def build_hand_off(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     """The best hand-off that the store's platform can build, if it leads to the store and nowhere else.
 
-    Links are built from what stores say, so each must have the scheme, host and port of the store's own
-    address. Otherwise, and where the platform is missing or fails, the shopper gets the lines' own pages.
+    Links are built from what stores say, so one that carries the whole cart must have the scheme, host and
+    port of the store's own address, and one for an item may lie on a host below it, as merchants' own add-to-cart
+    links do. Otherwise, and where the platform is missing or fails, the shopper gets the lines' own pages.
     """
     try:
         built = get_platform(store.platform).handoff.build(store, lines)
@@ -38,7 +39,7 @@ def is_trustworthy(built: HandOff, store: Store, lines: Sequence[HandOffLine]) -
     return (
         is_enough
         and (built.url is None or _same_origin(built.url, store.url))
-        and all(link in pages or _same_origin(link, store.url) for link in built.item_urls)
+        and all(link in pages or _same_site(link, store.url) for link in built.item_urls)
     )
 
 
@@ -53,6 +54,10 @@ def _same_origin(link: str, site: str) -> bool:
         return read_web_address(link) == read_web_address(site)
     except InvalidInput:
         return False
+
+
+def _same_site(link: str, site: str) -> bool:
+    return is_on_site(link, site) and link.partition(":")[0].lower() == site.partition(":")[0].lower()
 
 
 def _is_web_address(url: str) -> bool:

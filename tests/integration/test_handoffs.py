@@ -217,6 +217,12 @@ def test_distrusts_item_links_when_one_is_missing_or_leads_elsewhere() -> None:
         built = HandOff(kind="item_link", url=None, item_urls=item_urls)
         assert is_trustworthy(built, STORE, LINES) is trusted
     assert not is_trustworthy(HandOff(kind="cart_link", url=good, item_urls=(evil,)), STORE, LINES)
+    # Merchants' own add-to-cart links lie on a host beside their shop.
+    for link, trusted in (("https://add.near.example/1", True), ("http://add.near.example/1", False)):
+        assert (
+            is_trustworthy(HandOff(kind="item_link", url=None, item_urls=(link, good)), STORE, LINES)
+            is trusted
+        )
     # A line that takes no link has its own page among them.
     mixed = HandOff(kind="item_link", url=None, item_urls=(LINES[0].url, good))
     assert is_trustworthy(mixed, STORE, LINES)
