@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +12,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
 from aggregator.domain.normalization.names import fold
 from aggregator.domain.products import Facet, FacetValue, ProductCard, SearchPage, SearchQuery
@@ -34,6 +34,8 @@ _ORDER = {
     "stores": ("store_count", "desc"),
     "newest": ("id", "desc"),
 }
+# What a cursor says: the order, the last product's key in it, and its public id.
+_CURSOR = re.compile(r"(-?[a-z]+) (-?[0-9]{1,12}(?:\.[0-9]{1,12})?) ([0-9a-z]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +99,12 @@ def search_products(session: Session, query: SearchQuery) -> SearchPage:
         conditions.append("p.lowest_price <= :max_price")
     if query.available_only:
         conditions.append("p.is_available")
-    after = f"and ({sort_key}, -id) {compare} (:cursor_key, -:cursor_id)" if cursor else ""
+    last_id = "(select id from products where public_id = :cursor_id)"
+    after = f"and ({sort_key}, -id) {compare} (:cursor_key, -{last_id})" if cursor else ""
     if cursor and direction == "asc":
-        after = f"and ({sort_key}, id) > (:cursor_key, :cursor_id)"
+        after = f"and ({sort_key}, id) > (:cursor_key, {last_id})"
     if query.sorting == "newest" and cursor:
-        after = "and id < :cursor_id"
+        after = f"and id < {last_id}"
     statement = f"""
         with found as materialized (
             select {CARD_COLUMNS}, p.store_ids,
@@ -194,21 +197,20 @@ def _facets(query: SearchQuery, rows: list[RowMapping]) -> tuple[Facet, ...]:
 
 
 def _write_cursor(query: SearchQuery, last: RowMapping) -> str:
-    document = json.dumps([query.sorting, str(last["sort_key"]), last["id"]])
+    key = "0" if query.sorting == "newest" else f"{Decimal(last['sort_key']):f}"
+    document = " ".join((query.sorting, key, last["public_id"]))
     return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
 
 
-def _read_cursor(query: SearchQuery) -> tuple[Decimal, int] | None:
+def _read_cursor(query: SearchQuery) -> tuple[Decimal, str] | None:
+    """The last product's key in this order, and its public id."""
     if query.cursor is None:
         return None
     try:
-        padded = query.cursor + "=" * (-len(query.cursor) % 4)
-        sorting, key, product_id = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        found = Decimal(key), int(product_id)
-        if sorting != query.sorting or not found[0].is_finite() or not 0 <= found[1] < 2**63:
-            raise ValueError(sorting)
-    except (ValueError, TypeError, ArithmeticError, UnicodeError) as error:
-        raise InvalidInput(
-            "not a cursor of this search", place="cursor", remedy="use the address in `next`"
-        ) from error
-    return found
+        document = base64.urlsafe_b64decode(query.cursor.encode() + b"==").decode("ascii")
+    except ValueError:
+        document = ""
+    found = _CURSOR.fullmatch(document)
+    if not found or found[1] != query.sorting or not is_public_id(found[3]):
+        raise InvalidInput("not a cursor of this search", place="cursor", remedy="use the address in `next`")
+    return Decimal(found[2]), found[3]

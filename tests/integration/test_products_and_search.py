@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from decimal import Decimal
 
 import pytest
@@ -173,7 +174,25 @@ def test_paging_by_key_shows_each_product_once(
         assert [title.split()[1] for title in seen[:4]] == ["0", "3", "6", "9"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "bm90IGpzb24", "WyJwcmljZSIsIDEsIDFd", "é"])
+def _cursor(document: str) -> str:
+    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "é",
+        "=" * 5000,
+        _cursor("[" * 20_000),
+        _cursor("price 1 abcdefghjkmn"),
+        _cursor("relevance 1e999999 abcdefghjkmn"),
+        _cursor("relevance NaN abcdefghjkmn"),
+        _cursor("relevance 1 7"),
+        _cursor("relevance 1 abcdefghjkmn\n"),
+    ],
+)
 def test_a_made_up_cursor_is_refused_with_the_remedy(session: Session, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="next"):
         search_products(session, SearchQuery(text="lamp", cursor=cursor))
