@@ -7,7 +7,7 @@ from flask import Flask
 from aggregator.settings import Settings
 from web import context, db, errors, health, presenters, security
 from web.api.v1 import products as api_products
-from web.pages import accounts, carts, checkouts, home, operations, products, search, stores
+from web.pages import accounts, add_store, carts, checkouts, home, operations, products, search, stores
 
 __all__ = ["create_app"]
 
@@ -27,7 +27,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     db.prepare(app, sessions)
     for part in (context, errors, presenters, security):
         part.prepare(app, settings)
-    for blueprint in (home, search, products, carts, checkouts, stores, accounts, operations):
+    for blueprint in (home, search, products, carts, checkouts, stores, accounts, operations, add_store):
         app.register_blueprint(blueprint.pages)
     app.register_blueprint(health.probes)
     app.register_blueprint(api_products.resources)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from aggregator.catalog.matches import matching_is_due
+from aggregator.catalog.probes import due_probes
 from aggregator.catalog.runs import due_stores
 from aggregator.settings import Settings
 from workers.broker import load_actors
@@ -59,13 +60,17 @@ class Leadership:
 
 
 def tick(context: WorkContext) -> None:
-    """Ask for what is due: crawls, matching. A message that is lost is asked for again by a later tick."""
+    """Ask for what is due: probes, crawls, matching. A message that is lost is asked for again by a later tick."""
     from workers.actors.crawling import crawl_store
     from workers.actors.matching import match_pending_offers
+    from workers.actors.probing import probe_store
 
     with context.sessions.begin() as session:
+        probe_ids = due_probes(session)
         slugs = due_stores(session)
         must_match = matching_is_due(session)
+    for probe_id in probe_ids:
+        probe_store.send(probe_id)
     for slug in slugs:
         crawl_store.send(slug)
     if must_match:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 _KEPT = (
     ("quarantined_offers", "created_at < :before", timedelta(days=30)),
     ("runs", "state <> 'running' and state <> 'held' and started_at < :before", timedelta(days=90)),
+    ("probes", "created_at < :before", timedelta(days=30)),
     ("sign_in_links", "expires_at < :before", timedelta(days=1)),
     ("account_sessions", "expires_at < :before", timedelta(days=1)),
     ("rate_limits", "window_starts_at < :before", timedelta(days=1)),

@@ -14,6 +14,7 @@ from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.reading_rules import read_candidates
 from aggregator.db.models import (
     AuditEntryRow,
     MatchReviewRow,
@@ -239,6 +240,7 @@ def list_quarantine(session: Session, store_slug: str, *, limit: int = 100) -> l
             detail=row.detail,
             raw=json.dumps(row.raw, ensure_ascii=False, indent=1)[:5000],
             created_at=row.created_at,
+            candidates=read_candidates(row.raw) if row.reason == "ambiguous" else (),
         )
         for row in rows
     ]

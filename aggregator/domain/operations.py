@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 RunState = Literal["running", "finished", "held", "failed", "cancelled"]
 
@@ -66,9 +67,19 @@ class Totals:
     open_reviews: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingCandidate:
+    """One of several values that a page gives for one field: which source says so, and where it stands."""
+
+    field: str
+    value: str
+    source: str
+    where: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedOffer:
-    """What could not be read, with its reason and raw text."""
+    """What could not be read, with its reason and raw text; an ambiguous one has the candidates to choose from."""
 
     external_id: str
     title: str
@@ -77,3 +88,28 @@ class QuarantinedOffer:
     detail: str
     raw: str
     created_at: datetime
+    candidates: tuple[ReadingCandidate, ...] = ()
+
+
+ProbeState = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreProbe:
+    """An address that an operator asked about. `result` is what `probe --json` prints, once it is done.
+
+    `store_slug` is the store that it became.
+    """
+
+    id: str
+    url: str
+    state: ProbeState
+    created_at: datetime
+    result: Mapping[str, Any] | None
+    problem: str | None
+    store_slug: str | None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the probe found a way to read the store."""
+        return self.result is not None and self.result.get("platform") not in {None, "unknown"}

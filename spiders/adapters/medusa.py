@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ MAX_PAGES = 5000
 # The starter storefront names its pages so; others set product_url_template.
 USUAL_PAGE = "/{country}/products/{handle}"
 _FIELDS = "*variants.calculated_price,+variants.inventory_quantity,+metadata"
+_STOREFRONT = re.compile(r"\bpk_[0-9a-f]{64}\b")
 _KEY_WANTED = "publishable api key required"
 _KEY_HINT = "a publishable API key, made in the shop's own settings"
 
@@ -188,8 +190,10 @@ def _stock(variant: Mapping[str, Any]) -> tuple[str | None, int | None]:
 
 
 def detect(evidence: Evidence) -> Detection:
-    """By the Store API asking for its publishable key; shops in front of one look like anything."""
-    if not is_bare_api(evidence.home):
+    """By the Store API asking for its publishable key; of shops in front of one only the starter's marks tell."""
+    home = evidence.home
+    has_marks = "_medusa_" in home.headers.get("set-cookie", "") or _STOREFRONT.search(home.text[:1_000_000])
+    if not is_bare_api(home) and not has_marks:
         return NOT_DETECTED
     path = "/store/regions"
     page = evidence.get(path)

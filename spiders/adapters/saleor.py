@@ -12,7 +12,7 @@ from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.graphql import GraphQLProblem, ask_graphql
 from spiders.handoffs import product_links
-from spiders.json_pages import is_bare_api
+from spiders.json_pages import is_bare_api, page_json
 from spiders.live_checks import state_of, unknown_state
 from spiders.store_options import api_address, header_value, product_page
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
@@ -175,6 +175,16 @@ def detect(evidence: Evidence) -> Detection:
         signals.append(Signal("Saleor's GraphQL playground", API_PATH))
         return Detection(
             confidence=0.95, signals=tuple(signals), sources=(Source(kind="graphql", url=api.url),)
+        )
+    asked = evidence.post_json(API_PATH, {"query": "{shop{name version}}"}) if marks else None
+    shop = mapping(mapping(mapping(page_json(asked)).get("data")).get("shop"))
+    if asked is not None and text(shop.get("name")):
+        signals.append(Signal("a shop with a name", API_PATH))
+        return Detection(
+            confidence=0.9,
+            signals=tuple(signals),
+            sources=(Source(kind="graphql", url=asked.url),),
+            name=text(shop.get("name"), 100),
         )
     return Detection(confidence=0.4, signals=tuple(signals)) if signals else NOT_DETECTED
 

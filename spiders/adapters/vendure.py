@@ -27,6 +27,8 @@ API_PATH = "/shop-api"
 USUAL_PAGE = "/products/{slug}"
 # Every answer of the server names this header as readable, and no other software has it.
 _MARK = "vendure-auth-token"
+# A storefront on the same host tells its scripts where the API is.
+_NAMED = re.compile(r"[\"'/]shop-api[\"'/?]")
 _GTIN_FIELDS = ("gtin", "ean", "ean13", "gtin13", "barcode", "upc", "isbn")
 _MPN_FIELDS = ("mpn", "manufacturerPartNumber", "manufacturerNumber", "partNumber")
 _STOCK = {"IN_STOCK": "InStock", "LOW_STOCK": "LimitedAvailability", "OUT_OF_STOCK": "OutOfStock"}
@@ -181,7 +183,7 @@ def detect(evidence: Evidence) -> Detection:
     """By the header that every answer of a Vendure server names, on the site itself or its shop API."""
     home = evidence.home
     at_home = _MARK in home.headers.get("access-control-expose-headers", "").lower()
-    if not at_home and not is_bare_api(home):
+    if not at_home and not is_bare_api(home) and not _NAMED.search(home.text[:1_000_000]):
         return NOT_DETECTED
     api = evidence.get(API_PATH)
     if api is None or _MARK not in api.headers.get("access-control-expose-headers", "").lower():

@@ -1,10 +1,11 @@
-"""Operators' pages: stores with their health, runs, quarantine, and "crawl now"."""
+"""Operators' pages: stores with their health, runs, quarantine, reading rules, and "crawl now"."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
+from aggregator.catalog.reading_rules import believe_source, forget_rule, get_reading_rules
 from aggregator.catalog.stores import (
     get_run,
     get_store_summary,
@@ -64,7 +65,26 @@ def store(slug: str) -> str:
         store=get_store_summary(session, slug),
         runs=list_runs(session, store_slug=slug, limit=20),
         quarantine=list_quarantine(session, slug, limit=100),
+        rules=get_reading_rules(session, slug),
     )
+
+
+@pages.post("/stores/<slug>/reading-rules")
+def set_reading_rule(slug: str) -> Response:
+    """Believe one source about a field from the next crawl on, or (without a source) no longer."""
+    account = context.current_account()
+    account_id = account.account_id if account else None
+    field, source = request.form.get("field", ""), request.form.get("source", "")
+    if source:
+        believe_source(current_session(), slug, field, source, account_id=account_id)
+        words = _(
+            "From the next crawl on, the %(field)s is taken from %(source)s.", field=field, source=source
+        )
+    else:
+        forget_rule(current_session(), slug, field, account_id=account_id)
+        words = _("The rule about the %(field)s is taken back; it holds until the next crawl.", field=field)
+    flash(words, "reading")
+    return context.go_to(url_for("operations.store", slug=slug, _anchor="quarantine"))
 
 
 @pages.post("/stores/<slug>/crawl")
