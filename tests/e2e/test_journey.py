@@ -185,6 +185,20 @@ def test_the_journey_works_without_javascript(browser: Any, site: Site) -> None:
     context.close()
 
 
+def test_adding_far_down_a_list_keeps_the_place_and_the_answer_in_sight(browser: Any, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(f"{site.url}/search?q=samsung")
+    row = page.locator(".product-row").nth(12)
+    title = row.get_by_role("heading").inner_text()
+    row.get_by_role("button").click()
+    page.wait_for_load_state()
+    expect(page.get_by_role("heading", name=title, exact=True).first).to_be_in_viewport()
+    expect(page.get_by_role("status")).to_be_in_viewport()
+    expect(page.get_by_role("link", name=re.compile("^Cart 1 piece"))).to_have_count(1)
+    context.close()
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
 def test_no_page_scrolls_sideways(browser: Any, site: Site, width: int) -> None:
     shared = one(site, AT_SEVERAL)
