@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from aggregator.domain.errors import StoreError
 from aggregator.domain.stores import Page
@@ -27,9 +28,11 @@ class RememberingFetcher(Fetcher):
     def get(self, url: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> Answer:
         """As Fetcher.get, once an address; an error is remembered, too."""
         options = {**options, "max_bytes": _MOST_BYTES, "is_cut": True}
-        return self._once(
+        answer = self._once(
             _key(url, headers), lambda: super(RememberingFetcher, self).get(url, headers=headers, **options)
         )
+        self._known.setdefault(_key(answer.url, headers), answer)
+        return answer
 
     def post_json(
         self, url: str, document: Any, *, headers: Mapping[str, str] | None = None, **options: Any
@@ -64,7 +67,9 @@ class RememberingFetcher(Fetcher):
 
 
 def _key(url: str, headers: Mapping[str, str] | None, document: Any = None) -> str:
-    return json.dumps([url, sorted((headers or {}).items()), document], default=str)
+    # "https://shop.example" and "https://shop.example/" are one request.
+    address = url if urlsplit(url).path else f"{url}/"
+    return json.dumps([address, sorted((headers or {}).items()), document], default=str)
 
 
 class Turn:

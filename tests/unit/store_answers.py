@@ -120,6 +120,10 @@ class Site:
         self.asked.append(path)
         return self._pages.get(path)
 
+    def post_json(self, path: str, document: Any) -> Page | None:
+        self.asked.append(f"POST {path}")
+        return self._pages.get(f"POST {path}")
+
 
 def page(path: str, text: str = "", status: int = 200, host: str = "shop.example", **headers: str) -> Page:
     """A page of a site; header names are written with underscores."""

@@ -107,6 +107,8 @@ def test_saleor_is_known_by_its_playground() -> None:
     assert saleor.detect(Site(page("/", '{"ok":1}'), api)).confidence == 0.95
     pictures = page("/", "<html><body>" + "x" * 400 + '<img src="https://saleor.imgix.net/a.png">')
     assert saleor.detect(Site(pictures, {})).confidence == 0.4
+    named = {"POST /graphql/": page("/graphql/", '{"data": {"shop": {"name": "A shop"}}}')}
+    assert saleor.detect(Site(pictures, named)).name == "A shop"
     other = {"/graphql/": page("/graphql/", "<title>GraphQL Playground</title>")}
     assert saleor.detect(Site(page("/", '{"ok":1}'), other)).confidence == 0
 
