@@ -110,7 +110,7 @@ def _check(store: Store, line: HandOffLine, fetcher: Fetcher) -> OfferState:
         return unknown_state(
             line.external_id, "is no longer listed" if gone else f"answered HTTP {answer.status}"
         )
-    offers = select_page(answer).to_raw_offers()
+    offers = select_page(answer, store.reading_rules).to_raw_offers()
     for offer in offers:
         if offer.external_id == line.external_id or len(offers) == 1:
             state = state_of(offer, store.currency)

@@ -63,7 +63,7 @@ class SitemapSpider(StoreSpider):
         if not isinstance(response, TextResponse):
             return
         try:
-            offers = select_page(response).to_raw_offers()
+            offers = select_page(response, self.store.reading_rules).to_raw_offers()
         except Exception as error:  # a hostile page must not end the crawl
             self.logger.exception("cannot read %s", response.url)
             detail = f"{type(error).__name__}: {error}"[:200]

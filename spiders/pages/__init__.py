@@ -1,21 +1,16 @@
-"""What a page says: select_page() finds the page object that can read it."""
+"""What a page says: select_page() gives the object that reads it."""
 
 from __future__ import annotations
 
-from spiders.pages.base import Document, HtmlResponse, ProductPage
-from spiders.pages.open_graph import OpenGraphPage
-from spiders.pages.schema_org import SchemaOrgPage
+from collections.abc import Mapping
 
-__all__ = ["HtmlResponse", "OpenGraphPage", "ProductPage", "SchemaOrgPage", "select_page"]
+from spiders.pages.base import Document, HtmlResponse
+from spiders.pages.product import ProductPage
+from spiders.pages.reading import PageReading, read_page
+
+__all__ = ["Document", "HtmlResponse", "PageReading", "ProductPage", "read_page", "select_page"]
 
 
-def select_page(response: HtmlResponse) -> ProductPage:
-    """The page object that can tell a price, else one that at least knows a product, else one without offers."""
-    document = Document(response)
-    schema_org = SchemaOrgPage(document)
-    if schema_org.has_price:
-        return schema_org
-    open_graph = OpenGraphPage(document)
-    if open_graph.has_price:
-        return open_graph
-    return schema_org if schema_org.is_product else ProductPage(document)
+def select_page(response: HtmlResponse, rules: Mapping[str, str] | None = None) -> ProductPage:
+    """The page, ready to be read. `rules` names by field the source that a person believes for its store."""
+    return ProductPage(Document(response), rules)

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.web_addresses import comparable_address
 from spiders.untrusted import address, text
 
@@ -31,7 +30,8 @@ class Document:
     def __init__(self, response: HtmlResponse) -> None:
         self.url = response.url
         # A NUL would end the text for the parser, and everything after it would be lost.
-        self.html = response.text.replace("\x00", "")
+        html = response.text
+        self.html = html.replace("\x00", "") if "\x00" in html else html
 
     @cached_property
     def tree(self) -> LexborHTMLParser:
@@ -39,10 +39,30 @@ class Document:
         return LexborHTMLParser(self.html)
 
     @cached_property
+    def _nodes(self) -> dict[str, list[LexborNode]]:
+        """The elements that readers ask for, found in one pass over the page."""
+        found: dict[str, list[LexborNode]] = {"script": [], "meta": [], "link": [], "h1": [], "title": []}
+        for node in self.tree.css("script, meta, link, h1, title"):
+            found[node.tag or ""].append(node)
+        return found
+
+    @property
+    def script_nodes(self) -> list[LexborNode]:
+        """Its <script> elements."""
+        return self._nodes["script"]
+
+    def having(self, scope: str, name: str) -> list[LexborNode]:
+        """The elements with one of two attributes, where the page has the first at all."""
+        return (
+            self.tree.css(f"[{scope}], [{name}]") if scope in self.html or scope.title() in self.html else []
+        )
+
+    @cached_property
     def canonical_url(self) -> str:
         """The address the page gives as its own, else where it came from."""
-        link = self.tree.css_first("link[rel='canonical' i]")
-        declared = link.attributes.get("href") if link else self.meta("og:url")
+        links = (node.attributes for node in self._nodes["link"])
+        canonical = next((link for link in links if (link.get("rel") or "").lower() == "canonical"), None)
+        declared = canonical.get("href") if canonical else self.meta("og:url")
         return address(self.url, declared) or self.url
 
     @cached_property
@@ -51,17 +71,42 @@ class Document:
         return frozenset(comparable_address(url) for url in (self.url, self.canonical_url))
 
     @cached_property
+    def language(self) -> str | None:
+        """What the page says its language is: "de-AT"."""
+        root = self.tree.root
+        return (root.attributes.get("lang") or root.attributes.get("xml:lang") or None) if root else None
+
+    @cached_property
+    def title(self) -> str | None:
+        """The text of its <title>."""
+        node = next(iter(self._nodes["title"]), None)
+        return text(" ".join(node.text().split())) if node else None
+
+    @cached_property
+    def first_level_headings(self) -> list[LexborNode]:
+        """Its <h1> elements."""
+        return self._nodes["h1"][:20]
+
+    @cached_property
+    def site_names(self) -> list[str]:
+        """What the site calls itself."""
+        names = (self.meta("og:site_name"), self.meta("application-name"), self.meta("twitter:site"))
+        return [name for name in names if name]
+
+    @cached_property
     def headings(self) -> frozenset[str]:
         """What the page is about in its own words, folded for comparing."""
-        first = self.tree.css_first("h1")
+        first = next(iter(self.first_level_headings), None)
         words = [first.text() if first else None, self.meta("og:title")]
         return frozenset(fold_words(word) for word in words if word and word.strip())
 
     @cached_property
     def _metas(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for node in self.tree.css("meta[content]"):
+        for node in self._nodes["meta"]:
             attributes = node.attributes
+            if not attributes.get("content"):
+                continue
             name = attributes.get("property") or attributes.get("name")
             if name:
                 found.setdefault(name.strip().lower(), (attributes.get("content") or "").strip())
@@ -73,25 +118,9 @@ class Document:
 
     def scripts(self, kind: str) -> Iterator[str]:
         """The texts of all scripts of that type."""
-        for node in self.tree.css("script[type]"):
+        for node in self.script_nodes:
             if (node.attributes.get("type") or "").split(";")[0].strip().lower() == kind:
                 yield node.text()
-
-
-class ProductPage:
-    """A page that is no product page, or not one that can be read; page objects derive from it."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    @property
-    def is_product(self) -> bool:
-        """Whether the page is about one product, as far as this page object can tell."""
-        return False
-
-    def to_raw_offers(self) -> list[RawOffer | InvalidOffer]:
-        """The page's own product as offers, one a variant; never the products that it only mentions."""
-        return []
 
 
 def fold_words(words: str) -> str:

@@ -1,6 +1,8 @@
-"""Microdata of a page as a graph of items."""
+"""Microdata and RDFa of a page as graphs of items."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
 
@@ -30,17 +32,34 @@ _VALUE_ATTRIBUTE = {
 
 def read_microdata(document: Document) -> ItemGraph:
     """Every itemscope of the page; those that are no property of another are the outermost."""
-    if "itemscope" not in document.html.lower():
+    return _read(document.having("itemscope", "itemprop"), "itemscope", "itemprop", _microdata_item)
+
+
+def read_rdfa(document: Document) -> ItemGraph:
+    """Every typeof of the page with its properties (RDFa Lite)."""
+    if "typeof=" not in document.html:
+        return ItemGraph([], {})
+    return _read(document.having("typeof", "property"), "typeof", "property", _rdfa_item)
+
+
+def _read(
+    nodes: list[LexborNode],
+    scope: str,
+    name_attribute: str,
+    make: Callable[[LexborNode, dict[str, Item]], Item],
+) -> ItemGraph:
+    if not nodes:
         return ItemGraph([], {})
     items: dict[int, Item] = {}
     outermost: list[Item] = []
     referred: dict[str, Item] = {}
-    nodes = document.tree.css("[itemscope], [itemprop]")[:_MOST_NODES]
-    for node in nodes:
-        if "itemscope" in node.attrs:
-            items[node.mem_id] = _scope(node, referred)
-    for node in nodes:
-        names = (node.attributes.get("itemprop") or "").split()
+    names_of: list[tuple[LexborNode, list[str]]] = []
+    for node in nodes[:_MOST_NODES]:
+        attributes = node.attributes
+        if scope in attributes:
+            items[node.mem_id] = make(node, referred)
+        names_of.append((node, (attributes.get(name_attribute) or "").split()))
+    for node, names in names_of:
         owner = _owner(node, items, referred) if names else None
         own = items.get(node.mem_id)
         if owner is not None:
@@ -53,17 +72,19 @@ def read_microdata(document: Document) -> ItemGraph:
     return ItemGraph(outermost, {item.id: item for item in items.values() if item.id})
 
 
-def _scope(node: LexborNode, referred: dict[str, Item]) -> Item:
+def _microdata_item(node: LexborNode, referred: dict[str, Item]) -> Item:
     attributes = node.attributes
     types = frozenset(local_name(name) for name in (attributes.get("itemtype") or "").split()) - {""}
     item = Item(types, attributes.get("itemid") or None)
     for name in (attributes.get("itemref") or "").split():
         referred[name] = item
-    if "offer" in types or "aggregateoffer" in types:
-        shown = _shown_price(node)
-        if shown:
-            item.properties["shown price"] = [shown]
     return item
+
+
+def _rdfa_item(node: LexborNode, referred: dict[str, Item]) -> Item:
+    attributes = node.attributes
+    types = frozenset(local_name(name) for name in (attributes.get("typeof") or "").split()) - {""}
+    return Item(types, attributes.get("resource") or attributes.get("about") or None)
 
 
 def _owner(node: LexborNode, items: dict[int, Item], referred: dict[str, Item]) -> Item | None:
@@ -90,15 +111,3 @@ def _value(node: LexborNode) -> str | None:
     name = _VALUE_ATTRIBUTE.get(node.tag or "")
     value = attributes.get(name) if name else None
     return node_text(node) if value is None else value.strip()
-
-
-def _shown_price(scope: LexborNode) -> str | None:
-    """The visible price inside of an offer whose price is no property: an element classed so, no old price."""
-    if scope.css_first("[itemprop~='price'], [itemprop~='lowPrice'], [itemprop~='priceSpecification']"):
-        return None
-    for node in scope.css("[class*='price' i]"):
-        words = node_text(node) or ""
-        former = node.tag in {"del", "s", "strike"} or node.css_first("del, s, strike") is not None
-        if not former and len(words) < 40 and any(character.isdigit() for character in words):
-            return words
-    return None

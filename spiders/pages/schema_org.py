@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
-from functools import cached_property
+from dataclasses import dataclass, replace
 
-from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.offers import RawOffer
 from aggregator.domain.web_addresses import comparable_address
-from spiders.pages.base import Document, ProductPage, fold_words
+from spiders.pages.base import Document, fold_words
 from spiders.pages.items import Item, ItemGraph, Reference
 from spiders.pages.json_ld import read_json_ld
-from spiders.pages.microdata import read_microdata
-from spiders.pages.schema_org_offers import AskedPrice, read_asked_price, sellable_offers, shipping_cost
+from spiders.pages.microdata import read_microdata, read_rdfa
+from spiders.pages.schema_org_offers import (
+    AskedPrice,
+    is_away,
+    read_asked_price,
+    sellable_offers,
+    shipping_cost,
+)
 from spiders.untrusted import address, code, storable
 
 PRODUCTS = frozenset(
@@ -26,55 +31,26 @@ _GTINS = ("gtin13", "gtin", "gtin14", "gtin12", "gtin8", "ean", "isbn")
 _VARIANT_NAMES = ("color", "size", "material", "pattern")
 
 
-class SchemaOrgPage(ProductPage):
-    """Reads the page's main product with its offers and variants."""
+@dataclass(frozen=True, slots=True)
+class SourceReading:
+    """What one syntax says: the product as a whole, and its offers, one a variant where it tells them apart."""
 
-    @cached_property
-    def _readings(self) -> list[tuple[str, ItemGraph, Item]]:
-        found = []
-        for source, read in (("json_ld", read_json_ld), ("microdata", read_microdata)):
-            graph = read(self.document)
-            product = main_product(graph, self.document)
-            if product is not None:
-                found.append((source, graph, product))
-        return found
-
-    @cached_property
-    def _offers(self) -> list[RawOffer]:
-        readings = [list(_Reader(self.document, *reading).offers()) for reading in self._readings]
-        if not readings:
-            return []
-        if len(readings) == 1 or len(readings[0]) != 1 or len(readings[1]) != 1:
-            return max(readings, key=lambda offers: any(offer.price is not None for offer in offers))
-        return [_filled(readings[0][0], readings[1][0])]
-
-    @property
-    def is_product(self) -> bool:
-        """Whether the markup has a product that is the page's own."""
-        return bool(self._readings)
-
-    @property
-    def has_price(self) -> bool:
-        """Whether one of its offers says a price, readable or not."""
-        return any(offer.price is not None for offer in self._offers)
-
-    def to_raw_offers(self) -> list[RawOffer | InvalidOffer]:
-        """The main product: one offer, or one a variant."""
-        return list(self._offers)
+    source: str
+    main: RawOffer
+    offers: list[RawOffer]
 
 
-def _filled(first: RawOffer, second: RawOffer) -> RawOffer:
-    """The first reading with the second one's values where it says nothing; a price only with its currency."""
-    if first.price is None:
-        first.price, first.price_currency = second.price, second.price_currency
-        first.list_price, first.price_kind = second.list_price, second.price_kind
-    priced = {"price", "price_currency", "list_price", "price_kind", "external_id", "url", "source", "raw"}
-    for field in fields(RawOffer):
-        if field.name not in priced and getattr(first, field.name) in (None, "", {}):
-            setattr(first, field.name, getattr(second, field.name))
-    if first.price_currency is None and first.price is not None:
-        first.price_currency = second.price_currency
-    return first
+def read_schema_org(document: Document) -> list[SourceReading]:
+    """The page's own product in each syntax that has one: JSON-LD, microdata, RDFa."""
+    found = []
+    for source, read in (("json_ld", read_json_ld), ("microdata", read_microdata), ("rdfa", read_rdfa)):
+        graph = read(document)
+        product = main_product(graph, document) if graph.outermost else None
+        if product is not None:
+            reader = _Reader(document, source, graph, product)
+            offers = list(reader.offers())
+            found.append(SourceReading(source, reader.whole(offers), offers))
+    return found
 
 
 def main_product(graph: ItemGraph, document: Document) -> Item | None:
@@ -141,6 +117,24 @@ class _Reader:
                 self._group_id(group) if group else None
             )
             yield self._raw(product, chosen[0] if chosen else None, group_id, False)
+
+    def whole(self, offers: list[RawOffer]) -> RawOffer:
+        """The product itself: one offer's price, but its own name and codes."""
+        if len(offers) == 1:
+            return offers[0]
+        there = [offer for offer in offers if offer.price is not None and not is_away(offer.availability)]
+        first = next(iter(there or offers))
+        graph, product = self._graph, self._product
+        return replace(
+            first,
+            external_id=self._document.canonical_url,
+            url=self._document.canonical_url,
+            title=graph.text(product, "name") or first.title,
+            sku=code(graph.text(product, "sku", "productgroupid")),
+            gtin=self._gtin(product, None),
+            mpn=code(graph.text(product, "mpn")),
+            variant_attributes={},
+        )
 
     def _group_id(self, group: Item) -> str:
         graph = self._graph

@@ -50,7 +50,12 @@ def _is_used(graph: ItemGraph, offer: Item) -> bool:
 
 
 def _is_away(graph: ItemGraph, offer: Item) -> bool:
-    return local_name(graph.text(offer, "availability") or "") in {"outofstock", "soldout", "discontinued"}
+    return is_away(graph.text(offer, "availability"))
+
+
+def is_away(availability: object) -> bool:
+    """Whether an availability as markup words it says that there is none."""
+    return local_name(str(availability or "")) in {"outofstock", "soldout", "discontinued"}
 
 
 def read_asked_price(graph: ItemGraph, offer: Item) -> AskedPrice:
@@ -82,7 +87,7 @@ def read_asked_price(graph: ItemGraph, offer: Item) -> AskedPrice:
     low, high = _amount(graph, offer, "lowprice"), _amount(graph, offer, "highprice")
     if low is not None:
         return AskedPrice(low, currency, None, None if low == high or _is_single(graph, offer) else "from")
-    return AskedPrice(_amount(graph, offer, "shown price"), currency)
+    return AskedPrice(None, currency)
 
 
 def _is_single(graph: ItemGraph, offer: Item) -> bool:

@@ -83,7 +83,7 @@ _ALONE = {
     "BHD": "د.ب. د.ب bd",
     "JOD": "د.أ. د.أ jd",
     "IQD": "د.ع. د.ع",
-    "TND": "د.ت. د.ت",
+    "TND": "د.ت. د.ت dt",
     "DZD": "د.ج. د.ج",
     "MAD": "د.م. د.م",
     "LYD": "د.ل. د.ل",
@@ -147,3 +147,8 @@ def country_currency(country: str | None) -> str | None:
         if ends is None and is_tender:
             return str(code)
     return None
+
+
+def currency_marks() -> frozenset[str]:
+    """Every symbol and word, case folded, that may stand beside an amount; ISO codes not among them."""
+    return frozenset({*_BY_SYMBOL, *_SHARED, *_SHARED_SPELLINGS})

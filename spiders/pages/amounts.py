@@ -1,0 +1,102 @@
+"""Amounts of money in the text that a page shows: the number, and the currency's mark beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aggregator.domain.money import CURRENCIES, currency_exponent
+from aggregator.domain.normalization.currencies import country_currency, currency_marks, read_currency
+
+# Marks that are also ordinary short words or letters stand beside a number only where no letter touches them.
+_NUMBER = (
+    r"\d{1,3}(?:[.,'’٬]\d{3})+(?:[.,٫]\d{1,2})?(?!\d)"
+    r"|\d{1,3}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?(?!\d)"
+    r"|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,٫]\d{1,2})?(?!\d)"
+    r"|\d{1,9}(?:[.,٫]\d{1,3})?(?!\d)"
+)
+
+
+def _marks() -> str:
+    marks = sorted(
+        {*currency_marks(), "ден", "درهم", "ريال", "ر.س", "جنيه", "₣", "kr", "kr."}, key=len, reverse=True
+    )
+    return "|".join(
+        re.escape(mark) for mark in marks if mark not in {"r", "р", "tl", "bd", "din", "km", "br"}
+    )
+
+
+_LETTER = r"[^\W\d_]"
+_CODES = "|".join(sorted(CURRENCIES)).lower()
+_MARK = rf"(?:(?<!{_LETTER})(?:{_marks()}|{_CODES}|tl)(?!{_LETTER})|[$€£¥￥₩₽₺₪₴₸₫฿])"
+_AMOUNT = re.compile(
+    rf"(?:(?P<before>{_MARK})\s{{0,3}}:?\s{{0,2}})?(?<![\d.,])(?P<number>{_NUMBER})"
+    rf"(?:\s{{0,2}}[,.]?\s?(?:-|–|—)+(?!\s?\d))?(?:\s{{0,3}}(?P<after>{_MARK}))?"
+)
+_MARK_ALONE = re.compile(rf"\W*({_MARK})\W*")
+_GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """One amount as shown. `mark` is the currency's symbol, word or code beside it, None where it stands alone."""
+
+    number: str
+    mark: str | None
+    start: int
+    end: int
+
+    def value(self, currency: str | None) -> Decimal:
+        """The amount; "1.299" is a thousand and more, except in a currency of three decimals."""
+        return read_number(self.number, currency)
+
+
+def find_amounts(folded: str) -> list[Amount]:
+    """The amounts in a case-folded text, at most eight."""
+    found = []
+    for match in _AMOUNT.finditer(folded):
+        found.append(Amount(match["number"], match["before"] or match["after"], match.start(), match.end()))
+        if len(found) == 8:
+            break
+    return found
+
+
+def mark_alone(folded: str) -> str | None:
+    """The mark, where a text is nothing else."""
+    if len(folded) > 12:
+        return None
+    match = _MARK_ALONE.fullmatch(folded)
+    return match[1] if match else None
+
+
+def read_number(number: str, currency: str | None) -> Decimal:
+    """A number as people write it; digits of every script."""
+    compact = re.sub(r"[ \u00a0\u202f'’٬]", "", number).replace("٫", ".")
+    comma, point = compact.rfind(","), compact.rfind(".")
+    if comma >= 0 and point >= 0:
+        whole, fraction = compact[: max(comma, point)], compact[max(comma, point) + 1 :]
+        compact = f"{whole.replace(',', '').replace('.', '')}.{fraction}"
+    elif _GROUPED.fullmatch(compact):
+        three = currency is not None and currency in CURRENCIES and currency_exponent(currency) == 3
+        is_single = compact.count(",") + compact.count(".") == 1
+        if is_single and (three or compact.startswith("0")):
+            compact = compact.replace(",", ".")
+        else:
+            compact = compact.replace(",", "").replace(".", "")
+    elif compact.count(",") + compact.count(".") > 1:
+        compact = compact.replace(",", "").replace(".", "")
+    else:
+        compact = compact.replace(",", ".")
+    return Decimal(compact)
+
+
+def currency_of(mark: str | None, country: str | None) -> str | None:
+    """What a mark stands for in that country; None where it may be several currencies."""
+    if mark is None:
+        return None
+    own = country_currency(country)
+    # One sign is the yuan, the Taiwan dollar and the Hong Kong dollar.
+    if mark == "元" and own in {"TWD", "HKD"}:
+        return own
+    return read_currency(mark, country)

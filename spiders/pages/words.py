@@ -1,0 +1,38 @@
+"""Words that stand beside a product on a page, in the languages of many shops: kept in words.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+_LETTER = r"[a-zà-ɏͰ-ϿЀ-ӿ֐-׿؀-ۿ]"
+# Scripts without blanks between words.
+_UNSPACED = re.compile(r"[぀-ヿ㐀-鿿가-힯฀-๿]")
+
+
+_TABLE: dict[str, str] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+
+
+def words_of(name: str) -> list[str]:
+    """The words of one table."""
+    return [word for line in _TABLE[name].split("\n") for word in line.split("|") if word]
+
+
+def pattern_of(name: str) -> str:
+    """The regular expression of one table."""
+    return "|".join(line for line in _TABLE[name].split("\n") if line)
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A regular expression's group for any of the words, the longest first."""
+    return "(?:" + "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True)) + ")"
+
+
+def whole_words(words: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of the words where no letter goes on with it; scripts without blanks have no such borders."""
+    known = set(words)
+    joined = {word for word in known if _UNSPACED.search(word)}
+    spaced = rf"(?<!{_LETTER}){any_of(known - joined)}(?!{_LETTER})"
+    return re.compile(f"{spaced}|{any_of(joined)}" if joined else spaced)
