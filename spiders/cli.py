@@ -43,6 +43,11 @@ def stores() -> None:
     "--set", "settings_given", multiple=True, metavar="KEY=VALUE|KEY=@FILE", help="A platform's option."
 )
 @click.option("--shipping", metavar="JSON|@FILE", help="The shipping rule, as a plan's basket writes it.")
+@click.option(
+    "--platform", help="How it is read, where its pages cannot tell: an API behind them, a marketplace."
+)
+@click.option("--country", help="ISO 3166 code, where the store does not tell it.")
+@click.option("--currency", help="ISO 4217 code, where the store does not tell it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def add(
@@ -52,6 +57,9 @@ def add(
     name: str | None,
     settings_given: tuple[str, ...],
     shipping: str | None,
+    platform: str | None,
+    country: str | None,
+    currency: str | None,
     as_json: bool,
 ) -> None:
     """Probe the store at URL and register it. Nothing is crawled; twice is harmless."""
@@ -63,7 +71,16 @@ def add(
     settings = Settings.from_env()
     with database(settings) as sessions:
         store, result = add_store(
-            settings, sessions, url, slug=slug, name=name, options=options, shipping=rule
+            settings,
+            sessions,
+            url,
+            slug=slug,
+            name=name,
+            options=options,
+            shipping=rule,
+            platform=platform,
+            country=country.upper() if country else None,
+            currency=currency.upper() if currency else None,
         )
     if store is None:
         _print(result.to_json()) if as_json else _explain(result)
