@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import OfferCheckRow, OfferRow, ProductRow, StoreRow
@@ -44,10 +45,10 @@ class ListedOffer:
 
 def list_offers(
     session: Session, store: str | None = None, include_gone: bool = False
-) -> Iterator[ListedOffer]:
+) -> Generator[ListedOffer]:
     """Every current offer, of one store's slug or of all, oldest first; read in batches as it is consumed.
 
-    Raises NotFound for an unknown store, before the first offer.
+    Raises NotFound for an unknown store, before the first offer. Close it when it is not read to its end.
     """
     query = (
         select(
@@ -79,23 +80,25 @@ def list_offers(
         query = query.where(OfferRow.store_id == store_id)
     if not include_gone:
         query = query.where(OfferRow.gone_at.is_(None))
-    rows = session.execute(query.execution_options(yield_per=_BATCH))
-    return (
-        ListedOffer(
-            id=row.public_id,
-            store=row.slug,
-            external_id=row.external_id,
-            name=row.title,
-            brand=row.brand,
-            mpn=row.mpn,
-            gtin=None if row.gtin is None else shown_gtin(row.gtin),
-            price=Money(row.price, row.price_currency),
-            availability=row.availability,
-            url=row.url,
-            item_group_id=row.item_group_id,
-            product_id=row.product_public_id,
-            checked_at=row.checked_at,
-            gone_at=row.gone_at,
-        )
-        for row in rows
-    )
+    return _read(session, query)
+
+
+def _read(session: Session, query: Select[*tuple[Any, ...]]) -> Generator[ListedOffer]:
+    with session.execute(query.execution_options(yield_per=_BATCH)) as rows:
+        for row in rows:
+            yield ListedOffer(
+                id=row.public_id,
+                store=row.slug,
+                external_id=row.external_id,
+                name=row.title,
+                brand=row.brand,
+                mpn=row.mpn,
+                gtin=None if row.gtin is None else shown_gtin(row.gtin),
+                price=Money(row.price, row.price_currency),
+                availability=row.availability,
+                url=row.url,
+                item_group_id=row.item_group_id,
+                product_id=row.product_public_id,
+                checked_at=row.checked_at,
+                gone_at=row.gone_at,
+            )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import TextIO
+from pathlib import Path
+from typing import IO
 
 import click
 
 from aggregator.catalog.offers import ListedOffer, list_offers
+from aggregator.cli.output import result_stream
 from aggregator.db.session import database
 from aggregator.settings import Settings
 
@@ -26,17 +29,20 @@ FIELDS = (
 @click.option("--format", "layout", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option(
     "--output",
-    type=click.File("w", encoding="utf-8", atomic=True),
-    default="-",
+    type=click.Path(dir_okay=False, path_type=Path),
     help="A file in place of standard output; it appears when it is whole.",
 )
-def offers(store: str | None, include_gone: bool, layout: str, output: TextIO) -> None:
+def offers(store: str | None, include_gone: bool, layout: str, output: Path | None) -> None:
     """Write one line for each current offer, streaming."""
     fields = (*FIELDS, "gone_at") if include_gone else FIELDS
     write = write_csv if layout == "csv" else write_jsonl
-    with database(Settings.from_env()) as sessions, sessions.begin() as session:
-        listed = list_offers(session, store, include_gone)
-        write((as_fields(offer) for offer in listed), fields, output)
+    with (
+        database(Settings.from_env()) as sessions,
+        sessions.begin() as session,
+        closing(list_offers(session, store, include_gone)) as listed,
+        result_stream(output) as stream,
+    ):
+        write((as_fields(offer) for offer in listed), fields, stream)
 
 
 def as_fields(offer: ListedOffer) -> dict[str, str | None]:
@@ -60,13 +66,13 @@ def as_fields(offer: ListedOffer) -> dict[str, str | None]:
     }
 
 
-def write_jsonl(lines: Iterable[Mapping[str, str | None]], fields: tuple[str, ...], output: TextIO) -> None:
+def write_jsonl(lines: Iterable[Mapping[str, str | None]], fields: tuple[str, ...], output: IO[str]) -> None:
     """One JSON object a line."""
     for line in lines:
         output.write(json.dumps({name: line[name] for name in fields}, ensure_ascii=False) + "\n")
 
 
-def write_csv(lines: Iterable[Mapping[str, str | None]], fields: tuple[str, ...], output: TextIO) -> None:
+def write_csv(lines: Iterable[Mapping[str, str | None]], fields: tuple[str, ...], output: IO[str]) -> None:
     """A header and one record an offer; what is unknown is empty."""
     writer = csv.DictWriter(output, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 
+from aggregator.cli.output import result_stream
 from aggregator.domain.carts import PlanStatus
 from aggregator.domain.errors import InvalidInput
 from aggregator.shopping.basket_files import MAX_BYTES, read_basket
@@ -39,14 +40,7 @@ def plan(context: click.Context, basket: BinaryIO, output: Path | None, time_lim
         raise InvalidInput("nan is no number of seconds", place="--time-limit", remedy="give one, such as 10")
     wanted = read_basket(basket.read(MAX_BYTES + 1))
     found = plan_basket(wanted, time_limit=max(0.01, time_limit - (time.monotonic() - began)))
-    text = write_plan(found)
-    if output is None or str(output) == "-":
-        click.echo(text, nl=False)
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            problem = f"cannot write {output} ({error.strerror})"
-            raise InvalidInput(problem, place="--output", remedy="name a file that can be written") from None
+    with result_stream(output) as stream:
+        stream.write(write_plan(found))
     if found.status is PlanStatus.INFEASIBLE:
         context.exit(1)

@@ -20,7 +20,7 @@ from sqlalchemy import insert, select
 from aggregator.cli.offers import offers
 from aggregator.db.models import AccountRoleRow, AccountRow, AuditEntryRow, OfferCheckRow, OfferRow
 from aggregator.db.session import Sessions
-from aggregator.domain.errors import NotFound
+from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.settings import Settings
 from tests.integration.shop_rows import offer_row, product_row, store_row
 
@@ -156,6 +156,28 @@ def test_an_unknown_store_is_an_error_and_leaves_a_file_alone(
     with pytest.raises(NotFound, match="no such store: nowhere"):
         run(environment, "--store", "nowhere", "--output", str(path))
     assert path.read_text() == "yesterday's"
+
+
+def test_a_command_that_fails_half_way_leaves_the_file_as_it_was(
+    environment: dict[str, str], catalogue: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "offers.jsonl"
+    path.write_text("yesterday's")
+    written = iter([dict.fromkeys(KEYS)])
+    monkeypatch.setattr("aggregator.cli.offers.as_fields", lambda _offer: next(written))
+    with pytest.raises(RuntimeError):
+        run(environment, "--output", str(path))
+    assert (path.read_text(), [file.name for file in tmp_path.iterdir()]) == ("yesterday's", ["offers.jsonl"])
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    environment: dict[str, str], catalogue: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "nowhere" / "offers.jsonl"
+    with pytest.raises(
+        InvalidInput, match=r"^--output: cannot write .*offers.jsonl \(No such file or directory\); "
+    ):
+        run(environment, "--output", str(path))
 
 
 def test_an_empty_catalogue_is_no_line_and_only_a_header_in_csv(

@@ -1,0 +1,51 @@
+"""Where a command's result goes: standard output, or a file that appears when it is whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from aggregator.domain.errors import InvalidInput
+
+
+@contextmanager
+def result_stream(target: Path | None) -> Iterator[IO[str]]:
+    """A UTF-8 stream to write to: standard output for None and "-", else a file.
+
+    The file takes its name only when the block ends well; what was there before stays until then.
+    Raises InvalidInput where it cannot be written.
+    """
+    if target is None or str(target) == "-":
+        with click.open_file("-", "w", encoding="utf-8") as stream:
+            yield stream
+        return
+    unfinished = None
+    try:
+        descriptor, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}.")
+        unfinished = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+        unfinished.chmod(_usual_mode())
+        unfinished.replace(target)
+        unfinished = None
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot write {target} ({error.strerror})",
+            place="--output",
+            remedy="name a file that can be written",
+        ) from error
+    finally:
+        if unfinished is not None:
+            unfinished.unlink(missing_ok=True)
+
+
+def _usual_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
