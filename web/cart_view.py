@@ -135,13 +135,25 @@ def _missing(planned: CartPlan) -> tuple[MissingView, ...]:
     for missing in planned.plan.missing:
         line = lines[missing.line]
         is_whole = missing.quantity >= line.quantity
-        found[line.id] = MissingView(line, missing.quantity, _reason(missing.reason), is_whole)
+        reason = _reason(missing.reason, line, planned.currency)
+        found[line.id] = MissingView(line, missing.quantity, reason, is_whole)
     for line in planned.left_out:
-        found.setdefault(line.id, MissingView(line, line.quantity, _reason(MissingReason.NOT_OFFERED), True))
+        reason = _reason(MissingReason.NOT_OFFERED, line, planned.currency)
+        found.setdefault(line.id, MissingView(line, line.quantity, reason, True))
     return tuple(found.values())
 
 
-def _reason(reason: MissingReason) -> str:
+def _reason(reason: MissingReason, line: CartLine, currency: str) -> str:
+    price = line.product.lowest_price
+    if (
+        reason is MissingReason.NOT_OFFERED
+        and price
+        and price.currency != currency
+        and line.product.is_available
+    ):
+        return str(
+            _("Sold in %(other)s only; this cart counts in %(own)s.", other=price.currency, own=currency)
+        )
     words = {
         MissingReason.NOT_OFFERED: _("No store offers it now."),
         MissingReason.STOCK: _("The stores have no more of it."),

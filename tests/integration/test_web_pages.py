@@ -265,6 +265,10 @@ def test_a_price_in_dinars_keeps_its_three_decimals(browser: Browser, sessions: 
     address = product_address(browser, public_id)
     assert "KWD\xa01.234" in browser.page(address)
     assert '<h1 dir="auto">سماعات رأس</h1>' in browser.page(address)
+    assert "Sold in KWD only. The cart here counts in EUR" in browser.page(address)
+    assert "Add to cart" not in browser.page(address)
+    browser.post("/cart/lines", product=public_id)
+    assert "Sold in KWD only; this cart counts in EUR." in browser.page("/cart")
 
 
 def test_the_whole_site_is_found_from_its_first_page_in_under_100_kb(

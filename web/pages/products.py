@@ -35,6 +35,10 @@ def show(key: str) -> str | Response:
         "products/show.html",
         detail=detail,
         product=detail.card,
+        fits_the_cart=any(
+            can_be_bought(offer) and offer.price.currency == CURRENCY for offer in detail.offers
+        ),
+        cart_currency=CURRENCY,
         best=next((offer for offer in detail.offers if can_be_bought(offer)), None),
         chart=price_chart(detail.history, currency, datetime.now(UTC), str(get_locale() or "en")),
     )
