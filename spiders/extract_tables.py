@@ -22,8 +22,8 @@ from spiders.saved_answers import read_saved_answer
 
 # What keeps an offer out of the catalogue though its price was read; it stays among the offers here.
 _STAYS = frozenset({"no_currency", "no_price", "unknown_currency"})
-# A saved answer does not say which store it came from.
-_NOWHERE = "https://store.invalid/"
+# A saved answer may leave out what the live store's would tell.
+_NOWHERE, _NUMBERLESS = "https://store.invalid/", "?"
 
 
 def read_api_manifest(manifest: Path, output: Path) -> None:
@@ -92,11 +92,12 @@ def _read_answer(line: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _offer_row(raw: RawOffer | InvalidOffer, currency: str | None) -> dict[str, Any]:
     if isinstance(raw, InvalidOffer):
         return {"sku": raw.external_id, "name": raw.title, "reason": raw.reason}
-    read = normalize_offer(replace(raw, url=raw.url or _NOWHERE), default_currency=currency)
+    complete = replace(raw, url=raw.url or _NOWHERE, external_id=raw.external_id or _NUMBERLESS)
+    read = normalize_offer(complete, default_currency=currency)
     row: dict[str, Any] = {
-        "external_id": raw.external_id,
+        "external_id": raw.external_id or None,
         "name": raw.title,
-        "sku": raw.sku or raw.external_id,
+        "sku": raw.sku or raw.external_id or None,
         "url": raw.url or None,
         "item_group_id": raw.item_group_id,
         "variant_attributes": dict(raw.variant_attributes),
@@ -116,7 +117,7 @@ def _offer_row(raw: RawOffer | InvalidOffer, currency: str | None) -> dict[str, 
             "mpn": read.mpn,
             "category": read.category,
             "image": read.image_url,
-            "problem": None,
+            "problem": _problem(raw),
         }
     amount = _amount(raw.price) if read.reason in _STAYS else None
     if amount is None:
@@ -126,6 +127,14 @@ def _offer_row(raw: RawOffer | InvalidOffer, currency: str | None) -> dict[str, 
     told = raw.price_currency or currency
     known_currency = told.upper() if told and read.reason == "no_price" else None
     return {**known, "price": format(amount, "f"), "price_currency": known_currency, "problem": read.reason}
+
+
+def _problem(raw: RawOffer) -> str | None:
+    """What keeps an offer that could be read out of the catalogue."""
+    if not raw.external_id or not raw.url:
+        return "no_id" if not raw.external_id else "no_link"
+    told = (raw.raw or {}).get("problem")
+    return told if isinstance(told, str) else None
 
 
 def _amount(value: Decimal | str | None) -> Decimal | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ def read_saved_answer(platform: str, file: Path, *, currency: str | None = None)
     """
     if platform in {"google_feed", "merchant_feed"}:
         for row in read_rows(file_pieces(file), url=str(file)):
-            yield merchant_feed.read_item(row, ROOT)
+            offer = merchant_feed.read_item(row, ROOT)
+            is_listed = isinstance(offer, InvalidOffer) and offer.reason in {"no_id", "no_link"}
+            yield merchant_feed.listed_item(row, ROOT) if is_listed else offer
         return
     reader = _READERS.get(platform)
     if reader is None:
@@ -66,17 +69,46 @@ def _shopify(answer: Answer, currency: str | None) -> Offers:
 
 def _woocommerce(answer: Answer, currency: str | None) -> Offers:
     parents = woocommerce.Parents()
-    products = _listed(answer.json())
+    products = [mapping(product) for product in _listed(answer.json())]
     for product in products:
-        parents.learn(mapping(product))
+        parents.learn(product)
+    of_variations = {product.get("parent") for product in products if product.get("type") == "variation"}
     for product in products:
-        yield from woocommerce.read_product(product, ROOT, parents)
+        for offer in woocommerce.read_product(product, ROOT, parents):
+            is_listed = isinstance(offer, InvalidOffer) and offer.reason in {
+                "external_product",
+                "grouped_product",
+            }
+            yield _only_listed(woocommerce.listed_offer(product, ROOT), offer) if is_listed else offer
+        if product.get("type") == "variable" and product.get("id") not in of_variations:
+            yield _only_listed(woocommerce.listed_offer(product, ROOT), None)
 
 
 def _magento(answer: Answer, currency: str | None) -> Offers:
-    found = mapping(mapping(mapping(answer.json()).get("data")).get("products")).get("items")
-    for item in found if isinstance(found, list) else []:
-        yield from magento.read_item(item, f"{ROOT}/", currency=currency)
+    for item in _products_below(answer.json(), "price_range", "price"):
+        for offer in magento.read_item(item, f"{ROOT}/", currency=currency):
+            is_listed = isinstance(offer, InvalidOffer) and offer.reason == "grouped_product"
+            listed = magento.listed_offer(item, f"{ROOT}/", currency=currency)
+            yield _only_listed(listed, offer) if is_listed else offer
+
+
+def _only_listed(shown: RawOffer, refusal: RawOffer | InvalidOffer | None) -> RawOffer:
+    """What a listing shows of something that is not sold by itself, marked so."""
+    reason = refusal.reason if isinstance(refusal, InvalidOffer) else "sold_as_variants"
+    return replace(shown, raw={**(shown.raw or {}), "problem": reason})
+
+
+def _products_below(document: object, *marks: str, depth: int = 8) -> Iterator[Mapping[str, Any]]:
+    """The products of a GraphQL answer, whatever question it answers: objects with a SKU and one of the marks."""
+    if isinstance(document, list):
+        for one in document:
+            yield from _products_below(one, *marks, depth=depth)
+    elif isinstance(document, dict):
+        if "sku" in document and any(mark in document for mark in marks):
+            yield document
+        elif depth:
+            for one in document.values():
+                yield from _products_below(one, *marks, depth=depth - 1)
 
 
 def _bigcommerce(answer: Answer, currency: str | None) -> Offers:

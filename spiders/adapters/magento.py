@@ -199,6 +199,13 @@ def read_item(
         yield _offer(product, entry, variant_sku, title, url, base, currency, chosen, sku)
 
 
+def listed_offer(entry: Mapping[str, Any], base: str, *, currency: str | None = None) -> RawOffer:
+    """What a listing shows of any product, also of one that only groups others: then its lowest price."""
+    sku = code(entry.get("sku")) or ""
+    name = text(entry.get("name")) or ""
+    return _offer(entry, entry, sku, name, _product_url(entry, base, "", sku), base, currency, {}, None)
+
+
 def _product_url(entry: Mapping[str, Any], base: str, suffix: str, sku: str) -> str:
     canonical = address(base, entry.get("canonical_url"))
     if canonical and is_on_site(canonical, base):
@@ -223,12 +230,12 @@ def _offer(
     ranges = mapping(product.get("price_range"))
     lowest, highest = mapping(ranges.get("minimum_price")), mapping(ranges.get("maximum_price"))
     regular, final = mapping(lowest.get("regular_price")), mapping(lowest.get("final_price"))
-    asked = final if final.get("value") is not None else regular
-    if not asked:
-        # Before 2.3.1 prices were told in another form.
-        asked = mapping(mapping(mapping(mapping(product.get("price")).get("minimalPrice"))).get("amount"))
-        asked = asked or mapping(mapping(mapping(product.get("price")).get("regularPrice")).get("amount"))
+    asked = final if final.get("value") is not None else regular or mapping(highest.get("final_price"))
+    asked = asked or mapping(highest.get("regular_price")) or _older_amount(product)
     now, before = price(asked.get("value")), price(regular.get("value"))
+    special = price(product.get("special_price"))
+    if isinstance(special, Decimal) and isinstance(now, Decimal) and 0 < special < now and not final:
+        now = special
     top = price(mapping(highest.get("final_price")).get("value"))
     is_reduced = isinstance(now, Decimal) and isinstance(before, Decimal) and before > now
     is_from = isinstance(now, Decimal) and isinstance(top, Decimal) and top > now
@@ -256,6 +263,13 @@ def _offer(
             }
         ),
     )
+
+
+def _older_amount(product: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The amount in the form of before 2.3.1."""
+    told = mapping(product.get("price"))
+    found = (mapping(mapping(told.get(name)).get("amount")) for name in ("minimalPrice", "regularPrice"))
+    return next((amount for amount in found if amount), {})
 
 
 def detect(evidence: Evidence) -> Detection:

@@ -83,6 +83,13 @@ def read_item(
             "subscription", dict(row), external_id=external_id, title=title, url=url,
             detail="the price is only the first payment",
         )  # fmt: skip
+    return listed_item(row, feed_url, country=country, now=now)
+
+
+def listed_item(
+    row: Mapping[str, Any], feed_url: str, *, country: str | None = None, now: datetime | None = None
+) -> RawOffer:
+    """What the feed says of any item, also of one without an id, a title or a link: those are empty then."""
     told = _text(row, "currency")
     asked, currency = _price(row.get("price"), told)
     sale, sale_currency = _price(row.get("sale_price"), told)
@@ -97,9 +104,9 @@ def read_item(
     shipping = _shipping(row.get("shipping"), currency, country)
     template = _text(row, "checkout_link_template")
     return RawOffer(
-        external_id=external_id,
-        url=url,
-        title=title,
+        external_id=_text(row, "id") or "",
+        url=address(feed_url, _text(row, "link")) or "",
+        title=_text(row, "title") or "",
         price=sale if is_reduced else asked,
         price_currency=currency,
         list_price=asked if is_reduced else before if before_currency == currency else None,

@@ -120,7 +120,8 @@ def read_product(
 ) -> Iterator[RawOffer | InvalidOffer]:
     """One product of products.json: each of its variants as an offer of one item group.
 
-    Prices are decimal strings in major units; `vendor` is no brand where it is the shop's own name.
+    Prices are decimal strings in major units; in the form of one product (`.js`), which tells a price of its own,
+    they are whole hundredths in every currency. `vendor` is no brand where it is the shop's own name.
     """
     title, handle = text(product.get("title")), text(product.get("handle"))
     variants = rows(product.get("variants"))
@@ -131,6 +132,7 @@ def read_product(
     names = [text(mapping(option).get("name")) for option in rows(product.get("options"))]
     pictures = [mapping(picture).get("src") for picture in rows(product.get("images"))]
     vendor = text(product.get("vendor"))
+    unit = Decimal(100) if whole(product.get("price")) is not None else Decimal(1)
     for variant in map(mapping, variants):
         variant_id = code(variant.get("id"))
         if variant_id is None:
@@ -143,14 +145,14 @@ def read_product(
             if value and value.casefold() != "default title"
         }
         path = f"{root}/products/{quote(handle or '', safe='-')}"
-        before, now = decimal(variant.get("compare_at_price")), decimal(variant.get("price"))
+        before, now = _amount(variant.get("compare_at_price"), unit), _amount(variant.get("price"), unit)
         is_reduced = before is not None and now is not None and before > now
         picture = mapping(variant.get("featured_image")).get("src") or next(iter(pictures), None)
         yield RawOffer(
             external_id=variant_id,
             url=f"{path}?variant={variant_id}" if len(variants) > 1 else path,
             title=variant_title(title, attributes.values()),
-            price=price(variant.get("price")),
+            price=now if now is not None else price(variant.get("price")),
             price_currency=currency,
             list_price=before if is_reduced else None,
             price_kind="sale" if is_reduced else None,
@@ -168,6 +170,11 @@ def read_product(
                 {"product": product.get("id"), "handle": handle, "title": title, "variant": variant}
             ),
         )
+
+
+def _amount(value: object, unit: Decimal) -> Decimal | None:
+    amount = decimal(value)
+    return None if amount is None else amount / unit
 
 
 def _is_available(variant: Mapping[str, Any]) -> bool | None:

@@ -153,6 +153,13 @@ def read_product(
             f"{kind}_product", product, external_id=product_id, title=name, url=url or "", detail=detail[kind]
         )
         return
+    yield listed_offer(entry, root, parents)
+
+
+def listed_offer(entry: Mapping[str, Any], root: str, parents: Parents | None = None) -> RawOffer:
+    """What a listing shows of any entry, also of one that cannot be bought by itself: then its lowest price."""
+    kind, name = text(entry.get("type")) or "simple", text(entry.get("name"))
+    product_id = whole(entry.get("id"))
     parent = (parents or Parents()).products.get(whole(entry.get("parent")) or 0, {})
     prices = mapping(entry.get("prices"))
     exponent = whole(prices.get("currency_minor_unit"))
@@ -167,14 +174,14 @@ def read_product(
     needs_choice = bool(entry.get("has_options")) or product_id in (
         parents.open_variations if parents else ()
     )
-    yield RawOffer(
-        external_id=str(product_id),
-        url=url or "",
+    return RawOffer(
+        external_id="" if product_id is None else str(product_id),
+        url=address(root, entry.get("permalink")) or "",
         title=variant_title(title, attributes.values()),
         price=now,
         price_currency=text(prices.get("currency_code"), 3),
         list_price=before if is_reduced else None,
-        price_kind="sale" if is_reduced else None,
+        price_kind="from" if kind in {"variable", "grouped"} else "sale" if is_reduced else None,
         availability=_availability(entry),
         stock_level=_stock_level(entry),
         brand=_first_name(entry.get("brands")) or _first_name(parent.get("brands")),

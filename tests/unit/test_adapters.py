@@ -457,3 +457,9 @@ def test_the_feed_is_read_again_to_check_items() -> None:
         ("B-1", Money(Decimal("1299.00"), "EUR"), None),
         ("Z", None, "is no longer listed"),
     ]
+
+
+def test_shopify_tells_the_form_of_one_product_with_its_hundredths() -> None:
+    offers = list(shopify.read_product(saved("shopify/trail-mug.js"), "https://shop.example", "KRW"))
+    cents = saved("shopify/trail-mug.js")["variants"][0]["price"]
+    assert getattr(offers[0], "price", None) == Decimal(cents) / 100

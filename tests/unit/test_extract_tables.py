@@ -38,11 +38,11 @@ def predictions(folder: Path, *lines: dict[str, Any]) -> list[dict[str, Any]]:
     [
         ("shopify", "shopify/products.json", 3, ("18.50", "EUR", "TM-R3")),
         ("woocommerce_store", "woocommerce/product.json", 1, None),
-        ("magento_graphql", "magento/products.json", 5, ("49.95", "EUR", "PT-100")),
+        ("magento_graphql", "magento/products.json", 6, ("49.95", "EUR", "PT-100")),
         ("bigcommerce", "bigcommerce/products.json", 4, ("39.00", "EUR", "TOWEL-B")),
         ("prestashop", "prestashop/product.xml", 1, ("12.50", "EUR", "PS-7")),
         ("bestbuy", "bestbuy/products.json", 2, ("149.99", "USD", "5550001")),
-        ("google_feed", "merchant_feed/feed.xml", 2, None),
+        ("google_feed", "merchant_feed/feed.xml", 3, None),
         ("merchant_feed", "merchant_feed/awin.csv", 2, ("89.90", "EUR", "AW-1")),
         ("medusa", "medusa/products.json", None, None),
         ("vendure", "vendure/products.json", None, None),
@@ -66,7 +66,8 @@ def test_a_product_of_several_variants_is_also_told_as_it_is_listed(tmp_path: Pa
     assert (group["sku"], group["name"], group["price"], group["price_kind"], group["is_group"]) == (
         "PT-200", "Trail Jacket", "119.00", "from", True,
     )  # fmt: skip
-    assert [row["reason"] for row in line["quarantined"]] == ["grouped_product", "no_id"]
+    assert line["offers"][-2]["problem"] == "grouped_product"
+    assert [row["reason"] for row in line["quarantined"]] == ["no_id"]
 
 
 def test_an_unknown_currency_is_null_and_stays_an_offer(tmp_path: Path) -> None:
@@ -74,6 +75,40 @@ def test_an_unknown_currency_is_null_and_stays_an_offer(tmp_path: Path) -> None:
     towel = line["offers"][0]
     assert (towel["price"], towel["price_currency"], towel["problem"]) == ("39", None, "no_currency")
     assert [row["reason"] for row in line["quarantined"]] == ["hidden_price"]
+
+
+def test_an_item_without_a_link_is_told_with_its_problem_and_one_without_title_or_price_is_not(
+    tmp_path: Path,
+) -> None:
+    rows = "id,title,link,price\n1,Kettle,,5.00 EUR\n2,,https://shop.example/2,5.00 EUR\n3,Mug,https://shop.example/3,\n"
+    (tmp_path / "feed.csv").write_text(rows, encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    read_api_manifest(written(tmp_path / "m.jsonl", {"file": "feed.csv", "platform": "google_feed"}), output)
+    (line,) = table(output)
+    assert [(row["name"], row["price"], row["problem"]) for row in line["offers"]] == [
+        ("Kettle", "5.00", "no_link")
+    ]
+    assert [(row["sku"], row["reason"]) for row in line["quarantined"]] == [
+        ("2", "no_title"),
+        ("3", "no_price"),
+    ]
+
+
+def test_a_product_sold_as_variants_only_is_told_by_its_lowest_price(tmp_path: Path) -> None:
+    prices = {"price": "1500", "currency_code": "EUR", "currency_minor_unit": 2}
+    product = {
+        "id": 5,
+        "type": "variable",
+        "name": "Cap",
+        "sku": "CAP",
+        "prices": prices,
+        "permalink": "https://x.example/c",
+    }
+    (tmp_path / "woo.json").write_text(json.dumps(product), encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    read_api_manifest(written(tmp_path / "m.jsonl", {"file": "woo.json", "platform": "woocommerce"}), output)
+    (row,) = table(output)[0]["offers"]
+    assert (row["price"], row["price_kind"], row["problem"]) == ("15.00", "from", "sold_as_variants")
 
 
 def test_what_cannot_be_read_gives_an_error_and_the_run_goes_on(tmp_path: Path) -> None:

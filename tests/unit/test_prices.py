@@ -22,6 +22,8 @@ from aggregator.domain.normalization.prices import (
     ("text", "declared", "amount"),
     [
         ("1.299", "JPY", "1299"),
+        ("129.900", "COP", "129900.00"),
+        ("1.299", "HUF", "1299.00"),
         ("1.299", "KWD", "1.299"),
         ("KD 1.299", None, "1.299"),
         ("1.299 €", None, "1299.00"),

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from babel.numbers import get_currency_precision
 from price_parser import Price
 
 from aggregator.domain.money import CURRENCIES, Money, currency_exponent
@@ -34,6 +35,7 @@ _UNIT_PRICE = re.compile(
     + r"\s*[)\]]?",
     re.IGNORECASE,
 )
+_WHOLE_IN_PRACTICE = frozenset("AMD CDF COP CRC HUF IDR KHR MNT MWK TWD TZS UZS".split())
 HIGHEST = Decimal(10) ** 9
 
 
@@ -74,6 +76,7 @@ def read_price_words(text: str | None, hint: str | None = None, *, country: str 
         amount is not None
         and currency is not None
         and currency_exponent(currency) == 3
+        and not _is_whole_in_practice(currency)
         and _THREE_DECIMALS.fullmatch(number)
     ):
         amount = Decimal(number.replace(",", "."))
@@ -150,10 +153,14 @@ def read_price(value: Decimal | str | None, currency: str | None) -> tuple[Money
     return money, is_from
 
 
+def _is_whole_in_practice(currency: str) -> bool:
+    """Whether prices are written without a fraction, whatever ISO 4217 says of its subunits (CLDR, and usage)."""
+    return currency in _WHOLE_IN_PRACTICE or get_currency_precision(currency) == 0
+
+
 def _thousands_or_decimals(text: str, currency: str) -> Decimal:
-    exponent = currency_exponent(currency)
-    if exponent == 3:
-        return Decimal(text.replace(",", "."))
-    if exponent == 0 or "," in text:
+    if _is_whole_in_practice(currency) or ("," in text and currency_exponent(currency) != 3):
         return Decimal(text.replace(",", "").replace(".", ""))
+    if currency_exponent(currency) == 3:
+        return Decimal(text.replace(",", "."))
     raise UnreadablePrice("ambiguous_price", text)
