@@ -19,10 +19,11 @@ import click
 from psycopg import Connection, sql
 
 from aggregator.db.embedded import embedded_services
-from aggregator.db.embedded.layout import DataLayout, unusable, write_private
+from aggregator.db.embedded.layout import DataLayout, write_private
 from aggregator.db.embedded.locks import sole_supervisor
 from aggregator.db.embedded.postgres import DATABASE, ROLE, PostgresServer, running_postgres
 from aggregator.db.embedded.programs import postgresql_programs
+from aggregator.db.migrate import require_known
 from aggregator.domain.errors import EnvironmentProblem, InvalidInput
 from aggregator.settings import Settings
 
@@ -97,10 +98,16 @@ def write_backup(server: PostgresServer, layout: DataLayout, file: Path) -> None
             os.fsync(stream.fileno())
         Path(name).replace(file)
     except OSError as error:
-        raise unusable(file, error) from error
+        raise _unwritable(file, error) from error
     finally:
         if name:
             Path(name).unlink(missing_ok=True)
+
+
+def _unwritable(file: Path, error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"{file} cannot be written ({os.strerror(error.errno or 0)}); name a file where there is room and you may write"
+    )
 
 
 def read_manifest(file: Path) -> dict[str, str]:
@@ -118,7 +125,9 @@ def read_manifest(file: Path) -> dict[str, str]:
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
         raise InvalidInput("no complete backup of Click2Cart", place=str(file), remedy=remedy) from error
     except OSError as error:
-        raise unusable(file, error) from error
+        raise InvalidInput(
+            f"cannot be read ({error.strerror})", place=str(file), remedy="name a file that you may read"
+        ) from error
 
 
 def restore_backup(server: PostgresServer, layout: DataLayout, file: Path) -> None:
@@ -128,8 +137,13 @@ def restore_backup(server: PostgresServer, layout: DataLayout, file: Path) -> No
         for name in (beside, former):
             _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         _execute(connection, "CREATE DATABASE {} OWNER {}", beside, ROLE)
-        with archive.open(DUMP) as dump:
-            _load(server, beside, dump)
+        try:
+            with archive.open(DUMP) as dump:
+                _load(server, beside, dump)
+            _require_known_schema(server, beside)
+        except BaseException:
+            _execute(connection, "DROP DATABASE {} WITH (FORCE)", beside)
+            raise
         next_key = layout.secret_key.with_name("secret_key.restoring")
         if KEY in archive.namelist():
             write_private(next_key, archive.read(KEY))
@@ -152,6 +166,14 @@ def _has_data(server: PostgresServer) -> bool:
             "SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1"
         )
         return tables.fetchone() is not None
+
+
+def _require_known_schema(server: PostgresServer, database: str) -> None:
+    with server.connect_as_superuser(database) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return
+        for (revision,) in connection.execute("SELECT version_num FROM alembic_version"):
+            require_known(revision, whose="the backup")
 
 
 def _require_nobody_else(server: PostgresServer) -> None:

@@ -23,19 +23,23 @@ def _config() -> Config:
     return config
 
 
+def require_known(revision: str, *, whose: str) -> None:
+    """Raise SchemaMismatch for a schema that this program does not know; `whose` begins the sentence."""
+    try:
+        ScriptDirectory.from_config(_config()).get_revision(revision)
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"{whose} has a newer schema ({revision}) than this program knows; "
+            "install the newer Click2Cart, nothing was changed"
+        ) from error
+
+
 def _revisions(connection: Connection) -> tuple[str | None, str | None]:
     """(what the database has, what this program wants)."""
-    script = ScriptDirectory.from_config(_config())
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None:
-        try:
-            script.get_revision(current)
-        except CommandError as error:
-            raise SchemaMismatch(
-                f"the database has a newer schema ({current}) than this program knows; "
-                "install the newer Click2Cart, nothing was changed"
-            ) from error
-    return current, script.get_current_head()
+        require_known(current, whose="the database")
+    return current, ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def is_migrated(engine: Engine) -> bool:

@@ -135,9 +135,27 @@ def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
 def test_an_unwritable_target_is_one_clear_line(saved: Path, tmp_path: Path) -> None:
     refused = run(backup, saved.parent / "data", str(tmp_path / "no folder" / "file"))
     assert isinstance(refused.exception, EnvironmentProblem)
-    assert str(refused.exception).startswith(
-        f"{tmp_path}/no folder/file cannot be used (No such file or directory)"
+    assert str(refused.exception) == (
+        f"{tmp_path}/no folder/file cannot be written (No such file or directory); "
+        "name a file where there is room and you may write"
     )
+
+
+def test_a_backup_of_a_newer_schema_is_refused_and_the_data_stays(saved: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "newer", "1.00")
+    with database(tmp_path / "newer") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+    assert run(backup, tmp_path / "newer", str(tmp_path / "newer.backup")).exit_code == 0
+    refused = run(restore, saved.parent / "data", str(tmp_path / "newer.backup"), "--replace")
+    assert str(refused.exception) == (
+        "the backup has a newer schema (9999) than this program knows; "
+        "install the newer Click2Cart, nothing was changed"
+    )
+    assert prices(saved.parent / "data") == ["19.99", "5.00"]
+    with database(saved.parent / "data") as connection:
+        names = [name for (name,) in connection.execute("SELECT datname FROM pg_database ORDER BY 1")]
+    assert names == ["click2cart", "postgres", "template0", "template1"]
 
 
 def test_restores_only_while_no_site_runs(saved: Path) -> None:
