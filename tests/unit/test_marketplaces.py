@@ -36,7 +36,7 @@ from tests.unit.store_answers import (
     store,
 )
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 TOKEN = {"access_token": "tok", "token_type": "Bearer", "expires_in": 7200}
 STORES = {
