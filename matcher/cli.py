@@ -34,7 +34,12 @@ def match() -> None:
 
 @match.command()
 @click.argument("offers", type=_FILE)
-@click.option("--output", type=_FILE, required=True, help="Where the clusters go: offer_id,cluster_id.")
+@click.option(
+    "--output",
+    type=_FILE,
+    required=True,
+    help="Where the clusters go: offer_id,cluster_id; - for standard output.",
+)
 @click.option("--automatic-only", is_flag=True, help="Only what the catalogue would merge by itself.")
 @click.option("--pairs", type=_FILE, help="Pairs to give a probability each: left_id,right_id.")
 @click.option("--pairs-output", type=_FILE, help="Where these go: left_id,right_id,probability,outcome.")
@@ -78,7 +83,9 @@ def run(
             _pair_rows(scoring, found, wanted, str(pairs)),
         )
     if known is not None:
-        _print_evaluation(evaluate(known, clusters), as_json)
+        # What goes to standard output is one table or these figures, never both.
+        is_taken = "-" in (str(output), str(pairs_output))
+        _print_evaluation(evaluate(known, clusters), as_json, aside=is_taken)
 
 
 @match.command()
@@ -232,15 +239,15 @@ def _pair_rows(
     ]
 
 
-def _print_evaluation(found: Evaluation, as_json: bool) -> None:
+def _print_evaluation(found: Evaluation, as_json: bool, *, aside: bool) -> None:
     figures = {
         name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(found).items()
     }
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps(figures), err=aside)
     else:
         for name, value in figures.items():
-            click.echo(f"{name.replace('_', ' '):18} {value}")
+            click.echo(f"{name.replace('_', ' '):18} {value}", err=aside)
 
 
 def _name_of(offers: Path) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import importlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from aggregator.domain.errors import EnvironmentProblem, InvalidInput
 from matcher.records import OfferRecord
@@ -65,7 +66,13 @@ def read_labels(path: Path, split: str | None) -> dict[tuple[str, str], bool]:
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table as CSV, or as Parquet where the name ends so. Raises EnvironmentProblem if it cannot be."""
+    """Write a table as CSV, or as Parquet where the name ends so; "-" is standard output.
+
+    Raises EnvironmentProblem if it cannot be.
+    """
+    if str(path) == "-":
+        _write_csv(sys.stdout, columns, rows)
+        return
     try:
         if path.suffix.lower() in _PARQUET:
             arrow, parquet = _parquet(path)
@@ -73,11 +80,15 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
             parquet.write_table(arrow.table(dict(zip(columns, map(list, values), strict=True))), path)
             return
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
+            _write_csv(file, columns, rows)
     except OSError as error:
         raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
 
 
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -39,6 +39,19 @@ def test_a_file_of_offers_becomes_a_file_of_clusters_and_figures(tmp_path: Path)
     assert again.read_bytes() == out.read_bytes()
 
 
+def test_clusters_on_standard_output_leave_the_figures_to_the_other_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(
+        match, ["run", str(SAMPLE / "offers.csv"), "--output", "-", "--truth", str(SAMPLE / "truth.csv")]
+    )
+    header, *lines = result.stdout.splitlines()
+    assert (header, len(lines)) == ("offer_id,cluster_id", len(rows(SAMPLE / "offers.csv")))
+    assert result.stderr.startswith("offers ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_asked_pair_gets_a_probability_and_an_outcome(tmp_path: Path) -> None:
     truth = {row["offer_id"]: row["cluster_id"] for row in rows(SAMPLE / "truth.csv")}
     left, right = sorted(truth)[0], sorted(truth)[-1]
