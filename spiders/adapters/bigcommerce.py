@@ -89,7 +89,7 @@ def _ask(store: Store, fetcher: Fetcher, path: str, query: Mapping[str, str]) ->
     # Either of the two says that the API is meant; then both are needed.
     store_hash = needed_key(store, "store_hash", "the last part of the API path in the store's settings")
     token = header_value(store, "access_token", needed_key(store, "access_token", "of an API account"))
-    if not re.fullmatch(r"[A-Za-z0-9]{3,40}", store_hash):
+    if not re.fullmatch(r"[A-Za-z0-9_]{3,40}", store_hash):
         raise FetchRefused(
             store.url, "store_hash holds letters and digits only; set it anew with --set store_hash=…"
         )

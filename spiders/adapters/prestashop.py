@@ -83,7 +83,7 @@ class PrestaShopSource:
 def _ask(store: Store, fetcher: Fetcher, resource: str, query: Mapping[str, str]) -> Any:
     """One resource as rows. Raises FetchRefused where the key is not taken."""
     key = needed_key(store, "webservice_key", "from Advanced Parameters, Webservice")
-    if not re.fullmatch(r"[A-Za-z0-9]{8,64}", key):
+    if not re.fullmatch(r"[A-Za-z0-9_]{8,64}", key):
         raise FetchRefused(store.url, "webservice_key is no key; set it anew with --set webservice_key=…")
     # The key is the user's name of Basic authentication, its password is empty.
     token = base64.b64encode(f"{key}:".encode()).decode()

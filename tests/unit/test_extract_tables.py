@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from aggregator.domain.errors import InvalidInput
 from spiders.extract_tables import read_api_manifest, read_gtins, read_prices
 from tests.unit.store_answers import CASSETTES
+from tests.unit.test_mutations import mutate, no_hang
 
 
 def written(path: Path, *lines: object) -> Path:
@@ -152,3 +154,42 @@ def test_a_table_that_is_none_says_where(tmp_path: Path) -> None:
         read_prices(tmp_path / "x.jsonl", tmp_path / "out.jsonl")
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_gtins(tmp_path / "none.jsonl", tmp_path / "out.jsonl")
+
+
+SAVED = sorted(
+    path
+    for name in (
+        "shopify",
+        "woocommerce",
+        "magento",
+        "bigcommerce",
+        "prestashop",
+        "bestbuy",
+        "merchant_feed",
+        "vendure",
+    )
+    for path in (CASSETTES / name).iterdir()
+    if path.suffix != ".md"
+)
+
+
+def damage_saved(folder: Path, seed: int, count: int) -> None:
+    rng = random.Random(seed)
+    lines = []
+    for number in range(count):
+        path = rng.choice(SAVED)
+        (folder / str(number)).write_bytes(mutate(path.read_bytes(), rng))
+        lines.append({"file": str(number), "platform": path.parent.name, "shop_currency_hint": "EUR"})
+    with no_hang(f"saved answers, seed {seed}"):
+        read_api_manifest(written(folder / "m.jsonl", *lines), folder / "out.jsonl")
+    assert [line["file"] for line in table(folder / "out.jsonl")] == [line["file"] for line in lines]
+
+
+def test_a_sample_of_damaged_saved_answers_gives_offers_quarantined_rows_or_an_error(tmp_path: Path) -> None:
+    damage_saved(tmp_path, 3, 400)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("chunk", range(20))
+def test_ten_thousand_damaged_saved_answers_do_no_harm(tmp_path: Path, chunk: int) -> None:
+    damage_saved(tmp_path, 3000 + chunk, 500)
