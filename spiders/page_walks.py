@@ -10,6 +10,7 @@ from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import HandOffLine, Store
 from aggregator.fetching import Answer, Fetcher
 from spiders.live_checks import state_of, unknown_state
+from spiders.pages import select_page
 from spiders.sitemaps import SitemapListing
 from spiders.untrusted import refused
 
@@ -37,11 +38,11 @@ def walk_pages(urls: Iterable[str], fetcher: Fetcher, read: ReadPage) -> Iterato
             answer = fetcher.get(url, max_bytes=MAX_PAGE_BYTES)
             if answer.status not in _GONE:
                 answer.expect_ok()
-        except FetchRefused as error:
-            if "robots.txt forbids" not in error.problem:
-                raise
-            continue
         except StoreError as error:
+            if isinstance(error, FetchRefused) and "robots.txt forbids" in error.problem:
+                continue
+            if isinstance(error, FetchRefused) and "budget" in error.problem:
+                raise
             problem, failures = problem or error, failures + 1
             if failures == _GIVE_UP_AFTER:
                 raise
@@ -80,10 +81,27 @@ def check_page(line: HandOffLine, fetcher: Fetcher, read: ReadPage, currency: st
     return unknown_state(line.external_id, "its page does not show it any more")
 
 
-def walk_sitemap(store: Store, fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
-    """The offers of all pages that the store's sitemaps list. Raises StoreError where not all could be read."""
+def read_listed_pages(
+    store: Store, fetcher: Fetcher, *, sitemap_url: str | None = None
+) -> Iterator[RawOffer | InvalidOffer]:
+    """The offers of all pages that the sitemaps list, read as any shop's: for an API whose key nobody gave."""
+    return walk_sitemap(
+        store,
+        fetcher,
+        lambda answer: select_page(answer, store.reading_rules).to_raw_offers(),
+        sitemap_url=sitemap_url,
+    )
+
+
+def walk_sitemap(
+    store: Store, fetcher: Fetcher, read: ReadPage, *, sitemap_url: str | None = None
+) -> Iterator[RawOffer | InvalidOffer]:
+    """The offers of all pages that the store's sitemaps list, found at `sitemap_url` unless an option says where.
+
+    Raises StoreError where not all could be read.
+    """
     listing = SitemapListing(
-        fetcher, store.url, sitemap_url=store.options.get("sitemap_url"), most_pages=MOST_PAGES
+        fetcher, store.url, sitemap_url=store.options.get("sitemap_url") or sitemap_url, most_pages=MOST_PAGES
     )
     yield from walk_pages(listing.pages(), fetcher, read)
     if listing.problem:

@@ -14,8 +14,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters.generic import check_offers as check_pages
 from spiders.handoffs import origin, product_links
 from spiders.live_checks import state_of, unknown_state
-from spiders.page_walks import walk_sitemap
-from spiders.pages import select_page
+from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
 from spiders.store_options import api_address, header_value, product_page
 from spiders.untrusted import address, code, decimal, mapping, price, rows, storable, text, whole
@@ -48,7 +47,7 @@ class ShopwareSource:
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every product and variant. Raises StoreError where they cannot be read to their end."""
         if not store.options.get("access_key"):
-            yield from walk_sitemap(store, fetcher, lambda answer: select_page(answer).to_raw_offers())
+            yield from read_listed_pages(store, fetcher)
             return
         api = _Api(store, fetcher)
         context = api.context()
