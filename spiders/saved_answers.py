@@ -13,8 +13,11 @@ from aggregator.domain.stores import Store
 from aggregator.fetching import Answer
 from aggregator.fetching.answers import gunzipped_if_gzip
 from spiders.adapters import (
+    amazon,
     bestbuy,
     bigcommerce,
+    ebay,
+    etsy,
     magento,
     medusa,
     merchant_feed,
@@ -22,6 +25,7 @@ from spiders.adapters import (
     saleor,
     shopify,
     vendure,
+    walmart,
     woocommerce,
 )
 from spiders.feed_rows import read_rows
@@ -85,7 +89,7 @@ def _woocommerce(answer: Answer, currency: str | None) -> Offers:
 
 
 def _magento(answer: Answer, currency: str | None) -> Offers:
-    for item in _products_below(answer.json(), "price_range", "price"):
+    for item in _objects_with(answer.json(), "sku", "price_range", "price"):
         for offer in magento.read_item(item, f"{ROOT}/", currency=currency):
             is_listed = isinstance(offer, InvalidOffer) and offer.reason == "grouped_product"
             listed = magento.listed_offer(item, f"{ROOT}/", currency=currency)
@@ -98,17 +102,17 @@ def _only_listed(shown: RawOffer, refusal: RawOffer | InvalidOffer | None) -> Ra
     return replace(shown, raw={**(shown.raw or {}), "problem": reason})
 
 
-def _products_below(document: object, *marks: str, depth: int = 8) -> Iterator[Mapping[str, Any]]:
-    """The products of a GraphQL answer, whatever question it answers: objects with a SKU and one of the marks."""
+def _objects_with(document: object, name: str, *one_of: str, depth: int = 8) -> Iterator[Mapping[str, Any]]:
+    """The objects in an answer, whatever question it answers, that have the name and one of the others."""
     if isinstance(document, list):
         for one in document:
-            yield from _products_below(one, *marks, depth=depth)
+            yield from _objects_with(one, name, *one_of, depth=depth)
     elif isinstance(document, dict):
-        if "sku" in document and any(mark in document for mark in marks):
+        if name in document and any(other in document for other in one_of):
             yield document
         elif depth:
             for one in document.values():
-                yield from _products_below(one, *marks, depth=depth - 1)
+                yield from _objects_with(one, name, *one_of, depth=depth - 1)
 
 
 def _bigcommerce(answer: Answer, currency: str | None) -> Offers:
@@ -142,6 +146,24 @@ def _saleor(answer: Answer, currency: str | None) -> Offers:
         yield from saleor.read_product(mapping(mapping(edge).get("node")), _store("saleor", currency))
 
 
+def _ebay(answer: Answer, currency: str | None) -> Offers:
+    yield from map(ebay.read_item, _objects_with(answer.json(), "itemId", "title", "price"))
+
+
+def _walmart(answer: Answer, currency: str | None) -> Offers:
+    for item in _objects_with(answer.json(), "itemId", "name", "salePrice"):
+        yield walmart.read_item(item, _store("walmart", currency))
+
+
+def _etsy(answer: Answer, currency: str | None) -> Offers:
+    yield from map(etsy.read_listing, _objects_with(answer.json(), "listing_id", "title", "price"))
+
+
+def _amazon(answer: Answer, currency: str | None) -> Offers:
+    for item in _objects_with(answer.json(), "asin", "itemInfo", "offersV2"):
+        yield amazon.read_item(item, _store("amazon", currency))
+
+
 def _store(platform: str, currency: str | None) -> Store:
     return Store(id="", slug="", name="", url=ROOT, platform=platform, currency=currency)
 
@@ -170,4 +192,9 @@ _READERS: dict[str, Callable[[Answer, str | None], Offers]] = {
     "vendure": _vendure,
     "medusa": _medusa,
     "saleor": _saleor,
+    "ebay": _ebay,
+    "ebay_browse": _ebay,
+    "walmart": _walmart,
+    "etsy": _etsy,
+    "amazon": _amazon,
 }

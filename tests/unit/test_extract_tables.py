@@ -48,6 +48,10 @@ def predictions(folder: Path, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         ("merchant_feed", "merchant_feed/awin.csv", 2, ("89.90", "EUR", "AW-1")),
         ("medusa", "medusa/products.json", None, None),
         ("vendure", "vendure/products.json", None, None),
+        ("ebay_browse", "ebay/search.json", None, None),
+        ("walmart", "walmart/search.json", None, None),
+        ("etsy", "etsy/listings.json", None, None),
+        ("amazon", "amazon/search.json", None, None),
     ],
 )
 def test_each_platforms_saved_answers_are_read_as_its_live_ones(
