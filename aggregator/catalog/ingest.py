@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.judgement import judge_run
@@ -17,7 +17,7 @@ from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.runs import RunTicket, beat
 from aggregator.db.copy import copy_rows
 from aggregator.db.models import OfferRow, QuarantinedOfferRow, RunRow, StagedOfferRow
-from aggregator.domain.errors import Conflict
+from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
 from aggregator.domain.operations import RunState
@@ -151,12 +151,23 @@ def release_run(
 
 
 def settle_held_run(session: Session, public_id: str, *, accept: bool) -> IngestReport:
-    """A person's word on a held run: merge it after all, or throw its staged offers away."""
-    run = session.scalar(
-        select(RunRow).where(RunRow.public_id == public_id, RunRow.state == "held").with_for_update()
-    )
+    """A person's word on a held run: merge it after all, or throw its staged offers away.
+
+    Raises NotFound, and Conflict where the run is not held, or is accepted though a newer one was released:
+    the catalogue does not go back.
+    """
+    run = session.scalar(select(RunRow).where(RunRow.public_id == public_id).with_for_update())
     if run is None:
+        raise NotFound("run", public_id)
+    if run.state != "held":
         raise Conflict(f"run {public_id} is not held")
+    newer = exists().where(
+        RunRow.store_id == run.store_id,
+        RunRow.started_at > run.started_at,
+        RunRow.state.in_(("finished", "failed")),
+    )
+    if accept and session.scalar(select(newer)):
+        raise Conflict(f"a newer run of this store was released since; discard run {public_id}")
     if accept:
         return _release(session, run, must_judge=False)
     session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
@@ -29,7 +30,7 @@ def list_them(store: str | None, limit: int, as_json: bool) -> None:
     with database(Settings.from_env()) as sessions, sessions.begin() as session:
         found = list_runs(session, store_slug=store, limit=limit)
     if as_json:
-        click.echo(json.dumps([asdict(run) for run in found], default=lambda instant: instant.isoformat()))
+        click.echo(json.dumps([asdict(run) for run in found], default=_instant))
         return
     for run in found:
         click.echo(
@@ -61,3 +62,7 @@ def _settle(run: str, as_json: bool, *, accept: bool) -> None:
         click.echo(json.dumps(asdict(report)))
     else:
         click.echo(f"{report.state}: {report.new} new, {report.changed} changed, {report.gone} gone")
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -15,7 +15,7 @@ from aggregator.catalog.ingest import IngestReport, release_run, settle_held_run
 from aggregator.catalog.runs import RunTicket, due_stores, open_run
 from aggregator.catalog.stores import NewStore, list_quarantine, register_store
 from aggregator.db.models import OfferPriceRow, OfferRow, RunRow, StagedOfferRow, StoreRow
-from aggregator.domain.errors import Conflict
+from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.offers import InvalidOffer, RawOffer
 
 
@@ -191,6 +191,24 @@ def test_a_held_run_is_merged_or_thrown_away_by_a_person(session: Session, store
     assert session.scalar(select(func.max(OfferRow.price))) == Decimal("1000.0000")
     with pytest.raises(Conflict):
         settle_held_run(session, accepted.run, accept=True)
+
+
+def test_a_held_run_does_not_take_the_catalogue_back_behind_a_newer_one(session: Session, store: str) -> None:
+    crawl(session, store, [raw(number) for number in range(40)])
+    held = crawl(session, store, [raw(number, "1000.00") for number in range(40)])
+    crawl(session, store, [raw(number, "6.00") for number in range(40)])
+    before = written(session)
+    with pytest.raises(
+        Conflict, match=f"a newer run of this store was released since; discard run {held.run}"
+    ):
+        settle_held_run(session, held.run, accept=True)
+    assert written(session) == before
+    assert settle_held_run(session, held.run, accept=False).state == "cancelled"
+
+
+def test_an_unknown_run_cannot_be_settled(session: Session) -> None:
+    with pytest.raises(NotFound, match="no such run: nowhere"):
+        settle_held_run(session, "nowhere", accept=False)
 
 
 def test_a_store_is_read_by_one_run_at_a_time(session: Session, store: str) -> None:

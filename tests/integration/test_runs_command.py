@@ -54,6 +54,7 @@ def test_a_held_run_is_listed_with_its_reason_and_accepted(held_run: str) -> Non
     listed = call("list", "--store", "shop")
     assert (listed["id"], listed["state"], listed["held"]) == (held_run, "held", 30)
     assert "tripled" in str(listed["problem"])
+    assert str(listed["started_at"]).endswith("Z")
     accepted = call("accept", held_run)
     assert (accepted["state"], accepted["changed"]) == ("finished", 30)
 
