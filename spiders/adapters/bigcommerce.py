@@ -25,7 +25,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import generic
 from spiders.handoffs import origin, product_links
 from spiders.live_checks import state_of, unknown_state
-from spiders.page_walk import read_listed_pages
+from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
 from spiders.store_options import header_value, needed_key
 from spiders.untrusted import (
