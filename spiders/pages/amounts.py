@@ -30,10 +30,9 @@ def _marks() -> str:
 _LETTER = r"[^\W\d_]"
 _CODES = "|".join(sorted(CURRENCIES)).lower()
 _MARK = rf"(?:(?<!{_LETTER})(?:{_marks()}|{_CODES}|tl)(?!{_LETTER})|[$€£¥￥₩₽₺₪₴₸₫฿])"
-_AMOUNT = re.compile(
-    rf"(?:(?P<before>{_MARK})\s{{0,3}}:?\s{{0,2}})?(?<![\d.,])(?P<number>{_NUMBER})"
-    rf"(?:\s{{0,2}}[,.]?\s?(?:-|–|—)+(?!\s?\d))?(?:\s{{0,3}}(?P<after>{_MARK}))?"
-)
+_NUMBERS = re.compile(rf"(?<![\d.,])(?:{_NUMBER})")
+_BEFORE = re.compile(rf"({_MARK})\s{{0,3}}:?\s{{0,2}}$")
+_AFTER = re.compile(rf"(?:\s{{0,2}}[,.]?\s?(?:-|–|—)+(?!\s?\d))?\s{{0,3}}({_MARK})")
 _MARK_ALONE = re.compile(rf"\W*({_MARK})\W*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 
@@ -54,9 +53,16 @@ class Amount:
 
 def find_amounts(folded: str) -> list[Amount]:
     """The amounts in a case-folded text, at most eight."""
-    found = []
-    for match in _AMOUNT.finditer(folded):
-        found.append(Amount(match["number"], match["before"] or match["after"], match.start(), match.end()))
+    found: list[Amount] = []
+    for match in _NUMBERS.finditer(folded):
+        start, end = match.span()
+        left = folded[found[-1].end if found else 0 : start][-16:]
+        before = _BEFORE.search(left) if left else None
+        if before is not None:
+            found.append(Amount(match[0], before[1], start - len(left) + before.start(), end))
+        else:
+            after = _AFTER.match(folded, end)
+            found.append(Amount(match[0], after[1] if after else None, start, after.end() if after else end))
         if len(found) == 8:
             break
     return found

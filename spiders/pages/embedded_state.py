@@ -27,6 +27,12 @@ _NAMES = (
     "pname",
     "prodname",
 )
+_NAME_KEYS = frozenset(
+    "name title label Name Title productName product_name ProductName productTitle product_title itemName item_name "
+    "displayName display_name product_title prodName pName".split()
+)
+_CURRENCY_KEYS = frozenset({"currency", "priceCurrency", "currencyCode", "currency_code", "Currency"})
+_NESTING = (dict, list)
 _PRICES = (
     "saleprice", "specialprice", "finalprice", "currentprice", "sellingprice", "discountedprice", "offerprice", "price",
     "pricevalue", "productprice", "unitprice", "priceamount", "itemprice", "salesprice", "pricewithtax", "nowprice",
@@ -72,7 +78,6 @@ _STOCKS = (
     "isoutofstock",
 )
 _FOLD = re.compile(r"[^a-z0-9]+")
-_HAS_PRODUCT = re.compile(r"price", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -89,7 +94,7 @@ def embedded_products(document: Document, name: str) -> list[EmbeddedProduct]:
     found: list[EmbeddedProduct] = []
     budget = [_MOST_VALUES]
     numbers = set(re.findall(r"\d{4,}", document.url))
-    for where, value in _values(document):
+    for where, value in _values(document, _telling_words(name, numbers)):
         _collect(value, where, name, numbers, found, budget)
         if budget[0] <= 0:
             break
@@ -97,14 +102,20 @@ def embedded_products(document: Document, name: str) -> list[EmbeddedProduct]:
     return found[:6]
 
 
-def _values(document: Document) -> Iterator[tuple[str, Any]]:
+def _telling_words(name: str, numbers: set[str]) -> list[str]:
+    """What a script about this product has in it: the longest plain word of its name, a number of its address."""
+    words = sorted(re.findall(r"[A-Za-z0-9]{3,}", name), key=len, reverse=True)[:2]
+    return [*words, *numbers] or [""]
+
+
+def _values(document: Document, telling: list[str]) -> Iterator[tuple[str, Any]]:
     left = _MOST_BYTES
     for node in document.script_nodes:
         kind = (node.attributes.get("type") or "").split(";")[0].strip().lower()
         if "ld+json" in kind or node.attributes.get("src"):
             continue
         script = node.text()
-        if not script or not _HAS_PRODUCT.search(script):
+        if not script or "rice" not in script or not any(word in script for word in telling):
             continue
         left -= len(script)
         if left < 0:
@@ -135,21 +146,19 @@ def _collect(
         current, depth, currency = stack.pop()
         budget[0] -= 1
         if isinstance(current, dict):
-            flat = {_folded(key): inner for key, inner in current.items()}
-            currency = _first(flat, _CURRENCIES) or currency
-            product = _product(flat, where, name, numbers, currency)
-            if product is not None:
-                found.append(product)
+            if not _CURRENCY_KEYS.isdisjoint(current):
+                currency = next((value for key in _CURRENCY_KEYS if (value := current.get(key))), currency)
+            if not _NAME_KEYS.isdisjoint(current):
+                flat = {_folded(str(key)): inner for key, inner in current.items()}
+                product = _product(flat, where, name, numbers, _first(flat, _CURRENCIES) or currency)
+                if product is not None:
+                    found.append(product)
             if depth < 25:
-                stack.extend(
-                    (inner, depth + 1, currency)
-                    for inner in current.values()
-                    if isinstance(inner, dict | list)
-                )
+                stack += [
+                    (inner, depth + 1, currency) for inner in current.values() if type(inner) in _NESTING
+                ]
         elif isinstance(current, list) and depth < 25:
-            stack.extend(
-                (inner, depth + 1, currency) for inner in current[:300] if isinstance(inner, dict | list)
-            )
+            stack += [(inner, depth + 1, currency) for inner in current[:300] if type(inner) in _NESTING]
         elif isinstance(current, str) and depth < 3 and current[:1] == "{" and len(current) < 500_000:
             stack.append((parse_json(current), depth + 1, currency))
 
@@ -165,12 +174,14 @@ def _product(
     said = next((words for key in _NAMES if isinstance(words := flat.get(key), str) and words), None)
     if said is None:
         return None
+    agrees = agreement(name, said[:400]) if name else 0.0
+    if agrees <= 0.3:
+        return None
     price = _price(flat)
     sku = next((read for key in _SKUS if (read := code(flat.get(key)))), None)
     gtin = next((read for key in _GTINS if (read := code(flat.get(key)))), None)
     if price is None and sku is None and gtin is None:
         return None
-    agrees = agreement(name, said[:400]) if name else 0.0
     is_addressed = sku is not None and sku in numbers
     if agrees < 0.8 and not (is_addressed and agrees > 0.3):
         return None

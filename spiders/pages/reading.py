@@ -25,7 +25,7 @@ from spiders.pages.candidates import Candidate, as_reading, best
 from spiders.pages.embedded_state import EmbeddedProduct, embedded_products
 from spiders.pages.market import page_country
 from spiders.pages.open_graph import read_open_graph
-from spiders.pages.schema_org import SourceReading, read_schema_org
+from spiders.pages.schema_org import SourceReading, is_told_whole, read_schema_org
 from spiders.pages.shown_prices import ShownPrice
 from spiders.pages.titles import address_words, find_titles, title_name, tokens, without_site
 from spiders.pages.visible_text import VisibleText, read_visible_text
@@ -45,6 +45,7 @@ _FAR = 70
 _SHELL_WORDS = 40
 _UNSEEN = frozenset({"script", "style", "noscript", "template"})
 _NEAR = 40
+_A_FEW, _MANY = 60, 300
 _CURRENCY_CODE = re.compile(r"""urrency(?:_?[cC]ode)?\\?["']?\s*[:=]\s*\\?["']([A-Z]{3})\\?["']""")
 _FIELDS = ("title", "price", "price_currency", "availability", "brand", "sku", "gtin", "mpn", "list_price")
 
@@ -84,14 +85,14 @@ class _Reading:
         self.candidates: dict[str, list[Candidate]] = {}
 
     def result(self) -> PageReading:
-        currency = self._currency_said
         known = {amount for amount in (self._amount(offer.price) for offer in self._all_said()) if amount}
+        is_told = any(is_told_whole(reading.main) and reading.main.brand for reading in self.structured)
         nodes = find_titles(self.document, self.names)
         self.visible: VisibleText | None = None
         for node in nodes:
-            seen = read_visible_text(
-                node, country=self.country, currency=currency or country_currency(self.country), known=known
-            )
+            seen = self._look(node, known, _A_FEW if is_told else _MANY)
+            if is_told and seen.prices and not any(_plain(price.value) in known for price in seen.prices):
+                seen = self._look(node, known, _MANY)
             if self.visible is None or seen.prices:
                 self.visible = seen
             if seen.prices:
@@ -134,6 +135,12 @@ class _Reading:
             ambiguous=ambiguous if is_product else (),
             is_product=is_product,
             needs_browser=price is None and not self.structured and _is_shell(self.document),
+        )
+
+    def _look(self, node: LexborNode, known: set[Decimal], most_after: int) -> VisibleText:
+        currency = self._currency_said or country_currency(self.country)
+        return read_visible_text(
+            node, country=self.country, currency=currency, known=known, most_after=most_after
         )
 
     # --- names -------------------------------------------------------------------------------------------------
@@ -217,11 +224,11 @@ class _Reading:
                 self._add("sku", found[-1], "address", self.document.url)
 
     def _is_scripts_worth_reading(self) -> bool:
-        """Scripts are costly: they are read where the page lacks a price, or the codes and the brand."""
+        """Scripts are costly: they are read where the page lacks a price, or codes and brand."""
         known = self.candidates
         if not any(self._amount(offer.price) for offer in self.said):
             return True
-        return "brand" not in known or "sku" not in known
+        return "brand" not in known and "sku" not in known
 
     def _embedded(self, name: str) -> list[EmbeddedProduct]:
         found: list[EmbeddedProduct] | None = self.__dict__.get("_embedded_products")

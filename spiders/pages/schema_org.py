@@ -41,9 +41,11 @@ class SourceReading:
 
 
 def read_schema_org(document: Document) -> list[SourceReading]:
-    """The page's own product in each syntax that has one: JSON-LD, microdata, RDFa."""
-    found = []
+    """The page's own product by JSON-LD; microdata and RDFa are read where that leaves something to tell."""
+    found: list[SourceReading] = []
     for source, read in (("json_ld", read_json_ld), ("microdata", read_microdata), ("rdfa", read_rdfa)):
+        if any(is_told_whole(reading.main) for reading in found):
+            break
         graph = read(document)
         product = main_product(graph, document) if graph.outermost else None
         if product is not None:
@@ -51,6 +53,11 @@ def read_schema_org(document: Document) -> list[SourceReading]:
             offers = list(reader.offers())
             found.append(SourceReading(source, reader.whole(offers), offers))
     return found
+
+
+def is_told_whole(offer: RawOffer) -> bool:
+    """Whether it says what a shopper asks first: name, price, currency and availability."""
+    return bool(offer.title and offer.price is not None and offer.price_currency and offer.availability)
 
 
 def main_product(graph: ItemGraph, document: Document) -> Item | None:
@@ -68,15 +75,19 @@ def main_product(graph: ItemGraph, document: Document) -> Item | None:
         if item.is_a(PRODUCTS) and not any(item is known for known in candidates):
             candidates.append(item)
     candidates = [item for item in candidates if item.id not in mentioned or _is_own(graph, item, document)]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    own = [item for item in candidates if _is_own(graph, item, document)]
     groups = [
         item for item in candidates if "productgroup" in item.types and graph.values(item, "hasvariant")
     ]
+    if len(groups) > 1:
+        groups = [item for item in groups if any(item is one for one in own)]
     narrowings = (
-        [item for item in groups if _is_own(graph, item, document) or len(groups) == 1],
-        [item for item in candidates if _is_own(graph, item, document)],
+        groups,
+        own,
         [item for item in candidates if any(item is entity for entity in entities)],
         [item for item in candidates if graph.values(item, "offers")],
-        candidates,
         [item for item in candidates if fold_words(graph.text(item, "name") or "") in document.headings],
     )
     return next((narrowed[0] for narrowed in narrowings if len(narrowed) == 1), None)

@@ -35,6 +35,10 @@ _PER_UNIT = re.compile(
     r"(?:/|\W*(?:per|pro|za|por|par|je)\b)\s*\d{0,4}\s?(?:kg|l|g|ml|m²|m2|oz|lb)\b|"
     r"\W*(?:per |pro |/)?\s*(?:mo\b|month|mes\b|monat|mesač|měs|mies|luni\b|lună)"
 )
+_DIGIT = re.compile(r"\d")
+_BEFORE_TITLE = 40
+_ANY_WORD = re.compile(r"[^\W\d_]|[%/=]")
+_CENTS = re.compile(r"cent|decimal|fraction|penny|sup\b|kop|small|haler|grosz|minor|after")
 _MARK_FIRST = re.compile(r"[€$£¥元円원]")
 _FROM = re.compile(rf"^\W*(?:{pattern_of('price_from')})\b")
 
@@ -67,13 +71,13 @@ def shown_prices(
     found: list[ShownPrice] = []
     skip = -1
     for index, piece in enumerate(pieces):
-        if index <= skip:
+        if index <= skip or index < title - _BEFORE_TITLE:
             continue
-        if not any(character.isdigit() for character in piece.text) or len(piece.text) > 120:
+        if len(piece.text) > 120 or not _DIGIT.search(piece.text):
             continue
-        words, last = _joined(pieces, index)
+        words, amounts, last = _joined(pieces, index)
         skip = last
-        for amount in find_amounts(words):
+        for amount in amounts:
             shown = _judge(pieces, index, last, amount, words, title, country, currency, known)
             if shown is not None:
                 found.append(shown)
@@ -100,44 +104,51 @@ def _prefer_reduced(found: list[ShownPrice]) -> None:
                 higher.is_former = True
 
 
-def _joined(pieces: list[Piece], index: int) -> tuple[str, int]:
+def _joined(pieces: list[Piece], index: int) -> tuple[str, list[Amount], int]:
     """The text of a price that the page cut in pieces: "63" <sup>"07"</sup> "lei" is "63.07 lei"."""
     words = pieces[index].folded
     last = index
     if len(words) > 24:
-        return words, last
-    if words[-1:].isdigit() or words[-1:] in ".,":
-        following = pieces[last + 1] if last + 1 < len(pieces) else None
+        return words, find_amounts(words), last
+    if words[-1].isdigit() or words[-1] in ".,":
+        following = _piece_at(pieces, last + 1)
         if following is not None and _is_cents(following, words):
-            words = (
-                words + ("" if words[-1] in ".," or following.folded[0] in ".," else ".") + following.folded
-            )
+            point = "" if words[-1] in ".," or following.folded[0] in ".," else "."
+            words = f"{words}{point}{following.folded}"
             last += 1
-        elif (
-            following is not None
-            and following.folded in {".", ","}
-            and last + 2 < len(pieces)
-            and _is_cents(pieces[last + 2], words)
-        ):
-            words = f"{words}.{pieces[last + 2].folded}"
-            last += 2
-    has_mark = any(amount.mark for amount in find_amounts(words))
-    if not has_mark:
-        for offset in (1, 2):
-            following = pieces[last + offset] if last + offset < len(pieces) else None
-            if following is not None and mark_alone(following.folded.rstrip("~")):
-                return f"{words} {following.folded.rstrip('~')}", last + offset
-            if following is None or len(following.folded) > 2:
-                break
-        following = pieces[last + 1] if last + 1 < len(pieces) else None
-        if following is not None and len(words) < 14 and (glued := _MARK_FIRST.match(following.folded)):
-            return f"{words} {glued[0]}", last
-        before = pieces[index - 1] if index else None
-        if before is not None and (
-            mark := mark_alone(before.folded) or (before.folded[-1:] in "$€£¥" and before.folded[-1])
-        ):
-            words = f"{mark} {words}"
-    return words, last
+        elif following is not None and following.folded in {".", ","}:
+            cents = _piece_at(pieces, last + 2)
+            if cents is not None and _is_cents(cents, words):
+                words = f"{words}.{cents.folded}"
+                last += 2
+    amounts = find_amounts(words)
+    if not any(amount.mark for amount in amounts):
+        marked, last = _with_mark_beside(pieces, index, last, words)
+        if marked != words:
+            return marked, find_amounts(marked), last
+    return words, amounts, last
+
+
+def _with_mark_beside(pieces: list[Piece], index: int, last: int, words: str) -> tuple[str, int]:
+    """The text with the currency's mark that stands in a piece of its own after or before it."""
+    for offset in (1, 2):
+        following = _piece_at(pieces, last + offset)
+        if following is None:
+            break
+        if mark_alone(following.folded.rstrip("~")):
+            return f"{words} {following.folded.rstrip('~')}", last + offset
+        if len(following.folded) > 2:
+            break
+    following = _piece_at(pieces, last + 1)
+    if following is not None and len(words) < 14 and (glued := _MARK_FIRST.match(following.folded)):
+        return f"{words} {glued[0]}", last
+    before = pieces[index - 1].folded if index else ""
+    mark = mark_alone(before) or (before[-1:] if before[-1:] in {"$", "€", "£", "¥"} else None)
+    return (f"{mark} {words}" if mark else words), last
+
+
+def _piece_at(pieces: list[Piece], index: int) -> Piece | None:
+    return pieces[index] if index < len(pieces) else None
 
 
 def _is_cents(piece: Piece, words: str) -> bool:
@@ -148,26 +159,28 @@ def _is_cents(piece: Piece, words: str) -> bool:
             return False
         if mark_alone(digits[2:]) is None:
             return False
-    if piece.tag in {"sup", "small", "sub", "decimal"} or piece.folded[0] in ".," or words[-1] in ".,":
+    if piece.frame.tag in {"sup", "small", "sub", "decimal"} or piece.folded[0] in ".," or words[-1] in ".,":
         return True
-    return bool(
-        re.search(
-            r"cent|decimal|fraction|penny|sup\b|kop|small|haler|grosz|minor|after",
-            piece.context.rpartition(">")[2],
-        )
+    return bool(_CENTS.search(piece.frame.label))
+
+
+@lru_cache(maxsize=8192)
+def _nature(label: str) -> tuple[bool, bool, bool, bool]:
+    """(a price, one asked now, one asked before, another amount than a price) by an element's label."""
+    return (
+        bool(_PRICE.search(label)),
+        bool(_CURRENT.search(label)),
+        bool(_FORMER.search(label)),
+        bool(_NOT_A_PRICE.search(label)),
     )
 
 
 @lru_cache(maxsize=4096)
-def _nature(context: str) -> tuple[bool, bool, bool, bool]:
-    """(a price, one asked now, one asked before, another amount than a price) by the elements around."""
-    around = context.split(" > ")
-    return (
-        bool(_PRICE.search(context)),
-        bool(_CURRENT.search(context)),
-        bool(_FORMER.search(" > ".join(around[-2:]))),
-        bool(_NOT_A_PRICE.search(" > ".join(around[-3:]))),
-    )
+def _speaks_of(words: str) -> tuple[bool, bool]:
+    """(a price asked before, another amount than the price), by the words beside an amount."""
+    if not _ANY_WORD.search(words):
+        return False, False
+    return bool(_FORMER_WORDS.search(words)), bool(_OTHER_WORDS.search(words))
 
 
 def _judge(
@@ -179,9 +192,14 @@ def _judge(
     value = amount.value(named or currency)
     if value <= 0:
         return None
-    is_classed, is_current, is_classed_former, is_other = _nature(piece.context)
+    natures = [_nature(label) for label in piece.frame.labels(4)]
+    is_classed, is_current = any(nature[0] for nature in natures), any(nature[1] for nature in natures)
+    is_classed_former, is_other = (
+        any(nature[2] for nature in natures[:2]),
+        any(nature[3] for nature in natures[:3]),
+    )
     before = pieces[index - 1].folded[-60:] if index and len(pieces[index - 1].folded) < 60 else ""
-    if any(character.isdigit() for character in before) and find_amounts(before):
+    if _DIGIT.search(before) and find_amounts(before):
         # The words there belong to a price of their own.
         before = ""
     near = words if len(words) < 90 else words[max(0, amount.start - 40) : amount.end + 25]
@@ -203,11 +221,11 @@ def _judge(
     score += 2.0 if amount.mark else 0.0
     score += 2.0 if is_classed else 0.0
     score += 0.7 if is_current else 0.0
-    score += 1.0 if "itemprop" in piece.context or " price" in piece.context.rpartition(">")[2] else 0.0
+    score += 1.0 if " price" in piece.frame.label else 0.0
     is_former = (
-        piece.is_struck
-        or bool(_FORMER_WORDS.search(before[-30:]))
-        or bool(_FORMER_WORDS.search(near[: max(0, amount.start)] if near is words else near))
+        piece.frame.is_struck
+        or _speaks_of(before[-30:])[0]
+        or _speaks_of(near[: amount.start] if near is words else near)[0]
     )
     if not is_former and is_classed_former:
         is_former = True
@@ -215,9 +233,9 @@ def _judge(
     elif is_former:
         score -= 4.0
     rest = near.replace(words[amount.start : amount.end], " ") if len(near) < 90 else near
-    if _OTHER_WORDS.search(rest):
+    if _speaks_of(rest)[1]:
         score -= 4.0
-    if before and _OTHER_WORDS.search(before.replace("%", " ")):
+    if _speaks_of(before.replace("%", " "))[1]:
         score -= 2.5
     following = pieces[last + 1].folded if last + 1 < len(pieces) else ""
     if len(following) < 25 and _PER_UNIT.match(following):
@@ -226,12 +244,12 @@ def _judge(
         score -= 3.0
     if len(words) > 45:
         score -= 1.5
-    if piece.is_link:
+    if piece.frame.is_link:
         score -= 1.0
     distance = index - title
     score -= (distance / 30 if distance >= 0 else 0.8 - distance / 20) if distance < 160 else 4.0
     return ShownPrice(
         amount, value, named, score, distance, is_former, bool(_FROM.match(words[: amount.start] or before[-20:])),
-        piece.is_struck or is_classed_former,
-        piece.context.rpartition(" > ")[2][:80], words[:80],
+        piece.frame.is_struck or is_classed_former,
+        piece.frame.label.strip()[:80], words[:80],
     )  # fmt: skip

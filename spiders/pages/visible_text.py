@@ -21,6 +21,7 @@ _HEADING = re.compile(r"\bh[1-6]\b|title|head|caption|strong|label")
 _BUY_CONTEXT = re.compile(
     r"add-?_?to-?_?(?:cart|bag|basket)|addtocart|buy-?(?:now|button|box)|button-cart|btn-?(?:buy|cart)|to-?cart|to-?basket|buy_?btn|btn_?buy"
 )
+_BUTTON = re.compile(r"(?:a|button|input)\b|.*(?:btn|button)")
 _NO_BUYING = re.compile(
     r"wish|compare|notify|share|favo|find|stores?\b|question|guide|remove|view|qty|quantity|[+-]|\d"
 )
@@ -77,10 +78,10 @@ def read_visible_text(
 
 def _turns_to_others(piece: Piece) -> bool:
     """Whether the page goes on with other products from here: a heading that says so."""
-    if len(piece.folded) > 70 or piece.is_link or piece.is_title or not _OTHERS.match(piece.folded):
+    if len(piece.folded) > 70 or piece.frame.is_link or piece.is_title or not _OTHERS.match(piece.folded):
         return False
-    return bool(_HEADING.search(piece.context.rpartition(" > ")[2])) or (
-        not piece.is_clickable and len(piece.folded) < 45
+    return bool(_HEADING.search(piece.frame.label)) or (
+        not piece.frame.is_clickable and len(piece.folded) < 45
     )
 
 
@@ -95,13 +96,12 @@ def _availability(pieces: list[Piece], title: int) -> tuple[str, float, str] | N
         if piece.is_title or len(words) > 120:
             continue
         near = abs(index - title)
-        if piece.is_clickable and len(words) <= 45 and _is_buying(pieces, index):
-            if piece.is_disabled:
+        if piece.frame.is_clickable and len(words) <= 45 and _is_buying(pieces, index):
+            if piece.frame.is_disabled:
                 disabled = disabled or (near, piece.text)
             elif buy is None:
                 buy = (near, piece.text)
             continue
-        context = " > ".join(piece.context.split(" > ")[-3:])
         found = _OUT.search(words)
         if found:
             wide = sum(ord(character) > 0x2E7F for character in words)
@@ -109,8 +109,8 @@ def _availability(pieces: list[Piece], title: int) -> tuple[str, float, str] | N
                 out is None
                 and len(words) + wide <= 90
                 and not _ELSEWHERE.search(words)
-                and not _OTHER_CHOICE.search(context)
-                and not piece.is_link
+                and not any(map(_OTHER_CHOICE.search, piece.frame.labels(3)))
+                and not piece.frame.is_link
             ):
                 out = (near, piece.text)
             continue
@@ -138,14 +138,13 @@ def _is_buying(pieces: list[Piece], index: int) -> bool:
     following = pieces[index + 1] if index + 1 < len(pieces) else None
     if (
         following is not None
-        and following.is_clickable
+        and following.frame.is_clickable
         and len(words) < 16
         and _BUY.match(f"{words} {following.folded}")
     ):
         return True
-    own = piece.context.split(" > ")[-2:]
     return (
-        any(_BUY_CONTEXT.search(part) for part in own)
+        any(_BUTTON.match(label) and _BUY_CONTEXT.search(label) for label in piece.frame.labels(2))
         and not _NO_BUYING.search(words)
         and _OUT.search(words) is None
     )

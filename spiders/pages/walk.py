@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,18 +11,17 @@ from selectolax.lexbor import LexborNode
 
 MOST_PIECES = 420
 _MOST_NODES = 4000
-_MOST_BEFORE = 2500
+_MOST_BEFORE = 1500
 _LONGEST = 240
 _NEVER_SHOWN = frozenset(
     {"script", "style", "noscript", "template", "svg", "iframe", "option", "optgroup", "datalist", "nav", "footer",
-     "video", "audio", "canvas", "head", "math", "textarea"}
+     "video", "audio", "canvas", "head", "math", "textarea", "br", "hr", "source", "link", "meta", "map", "object"}
 )  # fmt: skip
 _STRUCK_TAGS = frozenset({"s", "del", "strike"})
 _HIDDEN_CLASSES = frozenset(
     "hidden hide d-none is-hidden ishidden u-hidden ng-hide display-none displaynone js-hidden invisible dn".split()
 )
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_STRUCK_STYLE = re.compile(r"line-through", re.IGNORECASE)
 # Parts of a page that are about other products, or about no product.
 _ASIDE = re.compile(
     r"relat|recommend|recomm|recomend|similar|upsell|up-sell|cross-?sell|recently|last-?viewed|also-?(?:bought|like|view)|accessor"
@@ -30,15 +29,13 @@ _ASIDE = re.compile(
     r"|cookie|newsletter|review|comment|testimonial|mega-?menu|main-?menu|navbar|product-?(?:list|grid|carousel|slider|tile|card)s?\b"
     r"|products-(?:grid|list|carousel)|installment|financ|store-?locator|suggest|bestsell|best-sell|trending|popular|login|"
     r"\bfaq|shipping-?calc|warranty-?offer|service-?offer|alternativ|combin|cheaper-?elsewhere|tooltip|popover|ecredit|"
-    r"other-?(?:offer|seller|product)|more-?from|you-?may|might-?like|companion|addon|add-on\b",
-    re.IGNORECASE,
+    r"other-?(?:offer|seller|product)|more-?from|you-?may|might-?like|companion|addon|add-on\b"
 )
 _OWN = re.compile(
-    r"price|preis|prix|precio|buy|add-?to|stock|avail|main|detail|summary|info|page|wrap|body|content", re.I
+    r"price|preis|prix|precio|buy|add-?to|stock|avail|main|detail|summary|info|page|wrap|body|content"
 )
 _CLICKABLE = re.compile(
-    r"\bbtn|btn\b|button|add-?to-?(?:cart|bag|basket)|addto|buy|purchase|basket|\bcta|comprar|kup|order",
-    re.IGNORECASE,
+    r"\bbtn|btn\b|button|add-?to-?(?:cart|bag|basket)|addto|buy|purchase|basket|\bcta|comprar|kup|order"
 )
 
 
@@ -52,29 +49,35 @@ def _nature(label: str) -> tuple[bool, bool, bool]:
 
 
 @dataclass(slots=True)
-class Piece:
-    """One text of the page. `context` holds tags, classes and ids of the elements around it, the nearest last."""
+class Frame:
+    """An element around a text: its tag, classes and id as one label, and what it makes of the texts in it."""
 
-    text: str
-    folded: str
-    context: str
-    tag: str
-    node: LexborNode
-    is_struck: bool
-    is_link: bool
-    is_clickable: bool
-    is_disabled: bool
-    is_title: bool = False
-
-
-@dataclass(slots=True)
-class _Frame:
+    outer: Frame | None
     label: str
     tag: str
     is_struck: bool
     is_link: bool
     is_clickable: bool
     is_disabled: bool
+
+    def labels(self, depth: int) -> Iterator[str]:
+        """The labels of this element and of those around it, the nearest first."""
+        frame: Frame | None = self
+        for _ in range(depth):
+            if frame is None:
+                return
+            yield frame.label
+            frame = frame.outer
+
+
+@dataclass(slots=True)
+class Piece:
+    """One text of the page, as shown and case folded, in its element."""
+
+    text: str
+    folded: str
+    frame: Frame
+    is_title: bool = False
 
 
 def pieces_around(
@@ -117,31 +120,32 @@ def _walk(
 ) -> list[Piece]:
     pieces: list[Piece] = []
     most = MOST_PIECES
-    frames: list[_Frame] = []
+    frame = _OUTSIDE
     node: LexborNode | None = start
-    visited = in_title = 0
+    visited = depth = title_depth = 0
     while node is not None and visited < _MOST_NODES and len(pieces) < most:
         visited += 1
         child: LexborNode | None = None
         if node.is_text_node:
             words = node.text_content
             if words and not words.isspace():
-                piece = _piece(words, node, frames, bool(in_title))
-                if in_title and most == MOST_PIECES:
+                piece = _piece(words, frame, title_depth > 0)
+                if title_depth and most == MOST_PIECES:
                     most = min(MOST_PIECES, len(pieces) + most_after)
                 if most != MOST_PIECES and is_end(piece):
                     break
                 pieces.append(piece)
         elif node.is_element_node:
-            frame = _enter(node, frames, node.mem_id in chain)
-            if frame is not None:
+            inner = _enter(node, frame, chain)
+            if inner is not None:
                 child = node.first_child
+                if inner.tag in _SPEAKING:
+                    _add_value(pieces, node, inner)
                 if child is not None:
-                    frames.append(frame)
-                    if in_title or node.mem_id == title_id:
-                        in_title += 1
-                if frame.tag in _SPEAKING:
-                    _add_value(pieces, node, frame, frames)
+                    frame = inner
+                    depth += 1
+                    if not title_depth and node.mem_id == title_id:
+                        title_depth = depth
         if child is not None:
             node = child
             continue
@@ -151,93 +155,76 @@ def _walk(
                 node = following
                 break
             node = node.parent
-            if frames:
-                frames.pop()
-                in_title = max(0, in_title - 1)
+            if depth:
+                depth -= 1
+                frame = frame.outer or _OUTSIDE
+                if depth < title_depth:
+                    title_depth = 0
     return pieces
 
 
-def _enter(node: LexborNode, frames: list[_Frame], is_around_title: bool) -> _Frame | None:
+def _enter(node: LexborNode, outer: Frame, chain: set[int]) -> Frame | None:
     """What an element adds to the context of its texts; None where nothing in it is seen or meant."""
     tag = node.tag or ""
     if tag in _NEVER_SHOWN:
         return None
+    if tag == "img" and not outer.is_clickable:
+        return None
     attributes = node.attributes
-    outer = frames[-1] if frames else None
     if not attributes:
-        if outer is None:
-            return _Frame("", tag, tag in _STRUCK_TAGS, tag == "a", tag == "button", False)
-        return _Frame(
-            tag, tag, outer.is_struck or tag in _STRUCK_TAGS, outer.is_link or tag == "a",
+        return Frame(
+            outer, tag, tag, outer.is_struck or tag in _STRUCK_TAGS, outer.is_link,
             outer.is_clickable or tag == "button", outer.is_disabled,
         )  # fmt: skip
-    classes = (attributes.get("class") or "")[:300]
-    label = f"{tag} {classes} {attributes.get('id') or ''} {attributes.get('itemprop') or ''}".lower()[:400]
-    style = attributes.get("style") or ""
+    get = attributes.get
+    label = f"{tag} {get('class') or ''} {get('id') or ''} {get('itemprop') or ''}"[:400].lower()
+    style = get("style")
     is_aside, is_for_clicks, is_hidden = _nature(label)
-    if not is_around_title and (
+    if (
         is_aside
         or is_hidden
         or "hidden" in attributes
-        or attributes.get("aria-modal") == "true"
+        or get("aria-modal") == "true"
         or (style and _HIDING_STYLE.search(style))
-    ):
+    ) and node.mem_id not in chain:
         return None
-    role = attributes.get("role") or ""
-    is_button = tag == "button" or role == "button" or (tag == "input" and attributes.get("type") in _BUTTONS)
-    href = attributes.get("href") if tag == "a" else None
-    leads_away = bool(href) and not href.startswith(("#", "javascript"))  # type: ignore[union-attr]
-    disabled = (
-        "disabled" in attributes or attributes.get("aria-disabled") == "true" or "disabled" in classes.lower()
-    )
-    struck = tag in _STRUCK_TAGS or (bool(style) and bool(_STRUCK_STYLE.search(style)))
-    return _Frame(
-        label=label,
-        tag=tag,
-        is_struck=struck or (outer is not None and outer.is_struck),
-        is_link=leads_away or (outer is not None and outer.is_link),
-        is_clickable=is_button or tag == "a" or is_for_clicks or (outer is not None and outer.is_clickable),
-        is_disabled=(disabled and (is_button or tag == "a" or tag == "fieldset"))
-        or (outer is not None and outer.is_disabled),
-    )
+    is_button = tag == "button" or get("role") == "button" or (tag == "input" and get("type") in _BUTTONS)
+    is_link = False
+    if tag == "a":
+        href = get("href")
+        is_link = bool(href) and not str(href).startswith(("#", "javascript"))
+    is_disabled = outer.is_disabled
+    if not is_disabled and (is_button or tag == "a" or tag == "fieldset"):
+        is_disabled = "disabled" in attributes or get("aria-disabled") == "true" or "disabled" in label
+    return Frame(
+        outer, label, tag,
+        outer.is_struck or tag in _STRUCK_TAGS or bool(style and "line-through" in style),
+        is_link or outer.is_link,
+        is_button or tag == "a" or is_for_clicks or outer.is_clickable,
+        is_disabled,
+    )  # fmt: skip
 
 
+_OUTSIDE = Frame(None, "", "", False, False, False, False)
 _BUTTONS = frozenset({"submit", "button", "image"})
 _SPEAKING = frozenset({"input", "img", "button"})
 
 
-def _piece(words: str, node: LexborNode, frames: list[_Frame], is_title: bool) -> Piece:
+def _piece(words: str, frame: Frame, is_title: bool) -> Piece:
     shown = " ".join(words[: _LONGEST * 4].split())[:_LONGEST]
-    return _made(shown, node, frames, is_title)
+    return Piece(shown, shown.casefold(), frame, is_title)
 
 
-def _made(shown: str, node: LexborNode, frames: list[_Frame], is_title: bool) -> Piece:
-    last = frames[-1] if frames else _Frame("", "", False, False, False, False)
-    return Piece(
-        text=shown,
-        folded=shown.casefold(),
-        context=" > ".join(frame.label for frame in frames[-4:]),
-        tag=last.tag,
-        node=node,
-        is_struck=last.is_struck,
-        is_link=last.is_link,
-        is_clickable=last.is_clickable,
-        is_disabled=last.is_disabled,
-        is_title=is_title,
-    )
-
-
-def _add_value(pieces: list[Piece], node: LexborNode, frame: _Frame, frames: list[_Frame]) -> None:
+def _add_value(pieces: list[Piece], node: LexborNode, frame: Frame) -> None:
     """Words that only an attribute has: a button's value or label, the picture on a button."""
     attributes = node.attributes
-    words: str | None
+    words: str | None = None
     if frame.tag == "input":
-        words = (
-            attributes.get("value") or attributes.get("alt") if attributes.get("type") in _BUTTONS else None
-        )
+        if attributes.get("type") in _BUTTONS:
+            words = attributes.get("value") or attributes.get("alt")
     elif frame.tag == "img":
         words = (attributes.get("alt") or attributes.get("title")) if frame.is_clickable else None
     else:
         words = attributes.get("aria-label") if not node.text(strip=True) else None
     if words and words.strip() and len(words) < 60:
-        pieces.append(_made(" ".join(words.split()), node, [*frames, frame], False))
+        pieces.append(_piece(words, frame, False))
