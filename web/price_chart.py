@@ -60,6 +60,9 @@ def price_chart(
     if not series:
         return None
     series.sort(key=_price_now)
+    # By name, not by price: a store keeps its colour when it becomes cheaper than another.
+    by_name = sorted(range(len(series[:DISTINCT_LINES])), key=lambda place: series[place].store_name)
+    looks = {place: look for look, place in enumerate(by_name, start=1)}
     begins_at = min(one.points[0].recorded_at for one in series)
     begin = min(begins_at, now - SHORTEST_SPAN)
     amounts = [point.price for one in series for point in one.points if point.is_available]
@@ -72,10 +75,10 @@ def price_chart(
             ChartLine(
                 one.store_name,
                 frame.path(one.points),
-                place if place <= DISTINCT_LINES else 0,
+                looks.get(place, 0),
                 _money(one.points[-1], currency),
             )
-            for place, one in enumerate(series, start=1)
+            for place, one in enumerate(series)
         ),
         lowest=ChartLine("", frame.path(lowest), 0, _money(lowest[-1], currency)),
         prices=tuple(

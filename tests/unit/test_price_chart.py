@@ -86,6 +86,13 @@ def test_the_cheapest_stores_of_many_have_a_look_of_their_own() -> None:
     assert sum(line.look > 0 for line in drawn.lines) == DISTINCT_LINES
 
 
+def test_a_store_keeps_its_look_when_another_becomes_cheaper() -> None:
+    before = chart(series("A", (9, "5")), series("B", (9, "6")))
+    after = chart(series("A", (9, "5")), series("B", (9, "6"), (1, "4")))
+    assert [(line.label, line.look) for line in before.lines] == [("A", 1), ("B", 2)]
+    assert [(line.label, line.look) for line in after.lines] == [("B", 2), ("A", 1)]
+
+
 def test_other_currencies_are_left_out_and_letters_keep_their_distance() -> None:
     found = price_chart((series("K", (3, "1.5"), currency="KWD"), series("A", (3, "5"))), "KWD", NOW, "en")
     assert found
