@@ -43,7 +43,10 @@ def read_gtins(path: Path, output: Path) -> None:
 
 def _rewrite(path: Path, output: Path, read: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
     try:
-        with path.open(encoding="utf-8") as lines, output.open("w", encoding="utf-8") as written:
+        with (
+            path.open(encoding="utf-8") as lines,
+            output.open("w", encoding="utf-8", errors="replace") as written,
+        ):
             for line in _objects(lines, str(path)):
                 written.write(json.dumps(read(line), ensure_ascii=False) + "\n")
     except (OSError, UnicodeError) as error:

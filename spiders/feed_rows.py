@@ -174,7 +174,11 @@ def _text_rows(texts: Iterable[str], url: str, columns: FeedColumns) -> Iterator
     lines = _lines(texts, url)
     header = next(lines, "")
     delimiter = max("\t,;|", key=header.count)
-    names = [column_name(name) for name in next(csv.reader([header.rstrip("\r\n")], delimiter=delimiter), [])]
+    try:
+        named = next(csv.reader([header.rstrip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        named = []
+    names = [column_name(name) for name in named]
     if len(names) < 3 or not {"id", "title"} <= columns.names_of(names):
         raise UnreadableAnswer(
             url, "is neither an XML nor a JSON feed, nor a text feed with a header of id, title, …"

@@ -100,6 +100,13 @@ def test_an_item_without_a_link_is_told_with_its_problem_and_one_without_title_o
     ]
 
 
+def test_half_a_character_does_not_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"sku": 7, "name": "Half \\ud800 lamp"}', encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    read_api_manifest(written(tmp_path / "m.jsonl", {"file": "a.json", "platform": "bestbuy"}), output)
+    assert table(output)[0]["quarantined"][0]["name"] == "Half ? lamp"
+
+
 def test_a_product_sold_as_variants_only_is_told_by_its_lowest_price(tmp_path: Path) -> None:
     prices = {"price": "1500", "currency_code": "EUR", "currency_minor_unit": 2}
     product = {

@@ -129,7 +129,7 @@ def test_a_column_map_that_is_none_says_how_to_write_it() -> None:
         b'{"a": {"b": [[{"id": 1}',
     ],
 )
-def test_json_that_breaks_off_says_so(body: bytes) -> None:
+def test_a_feed_that_breaks_off_or_cannot_be_held_says_so(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):
         list(read_rows([body], url=URL))
 
