@@ -9,6 +9,9 @@ import signal
 import threading
 
 import dramatiq
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from aggregator.settings import Settings
 from workers.context import working
@@ -24,9 +27,22 @@ def load_actors() -> None:
         importlib.import_module(f"workers.actors.{module.name}")
 
 
+def broker_answers(redis_url: str) -> bool:
+    """Whether Redis or Valkey can be worked with there, asked once."""
+    try:
+        with redis.Redis.from_url(
+            redis_url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+        ) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # A line for each request would fill the disk, and a feed's address may hold a key.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

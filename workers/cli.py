@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import click
 
+from aggregator.accounts.sign_in import invite, link_address
 from aggregator.db.session import database
 from aggregator.domain.errors import EnvironmentProblem
 from aggregator.settings import Settings
+from workers.broker import broker_answers
 from workers.children import Program
 from workers.supervisor import Children, own_command, site_is_ready, site_url, supervise, tell
 
@@ -29,11 +32,23 @@ def start_site(settings: Settings, children: Children, environment: dict[str, st
     """Migrate, start worker, clock and web (stopped in the reverse order), wait until the site answers."""
     environment = {"PORT": str(settings.port), **(environment or {})}
     with database(settings):
-        tell("database and broker are up, the schema is current")
+        tell("the database is up, its schema is current")
+    if settings.redis_url and not broker_answers(settings.redis_url):
+        tell("the broker in REDIS_URL does not answer: the site works, crawls and matching wait for it")
     children.start(Program("worker", own_command("worker"), environment, patience=20.0))
     children.start(Program("clock", own_command("clock"), environment))
     children.start(Program("web", own_command("web"), environment))
     children.wait_until(lambda: site_is_ready(settings), what="the site", patience=WEB_PATIENCE)
+
+
+def offer_sign_in(settings: Settings) -> None:
+    """Tell the person at the terminal how to get to the operations pages. A link is a key: no log gets one."""
+    if not sys.stderr.isatty():
+        tell("to sign in to the operations pages: click2cart operators invite you@example.org")
+        return
+    with database(settings) as sessions, sessions.begin() as session:
+        link = link_address(settings, invite(session, OPERATOR, "operator"))
+    tell(f"sign in to the operations pages (once, within 15 minutes): {link}")
 
 
 @click.command()
@@ -44,6 +59,7 @@ def up(port: int | None) -> None:
 
     def start(children: Children) -> None:
         start_site(settings, children)
+        offer_sign_in(settings)
         tell(f"Click2Cart runs at {site_url(settings)}  (Ctrl-C stops it)")
 
     supervise(settings, start)
