@@ -18,6 +18,8 @@ from spiders.untrusted import address, code, refused, storable, text, whole
 from spiders.variant_titles import variant_title
 
 _MOST_LINKS = 3000
+_MOST_FORMS = 200
+_HIGHEST_CLIMB = 40
 # Of more combinations than these only the product itself is read, as a "from" price.
 _MOST_COMBINATIONS = 100
 _SURCHARGE = re.compile(r"\(\s*([+\-–−])\s*([^()]*\d[^()]*)\)\s*$")
@@ -96,7 +98,7 @@ def product_key(url: str) -> str:
 
 def read_product(document: LexborHTMLParser, url: str) -> Iterator[RawOffer | InvalidOffer]:
     """The page's product; each choice of its required options as an offer of one item group."""
-    form = document.css_first("input[name='product_id']")
+    form = _main_form(document)
     number = code(form.attributes.get("value")) if form else None
     heading = document.css_first("#content h1") or document.css_first("h1")
     title = _words(heading)
@@ -128,6 +130,26 @@ def read_product(document: LexborHTMLParser, url: str) -> Iterator[RawOffer | In
         raw=storable({"title": title, "price": shown, "before": before, "facts": list(facts.words)}),
     )
     yield from _choices(whole_offer, column)
+
+
+def is_product(document: LexborHTMLParser) -> bool:
+    """Whether the page is a product's own."""
+    return _main_form(document) is not None
+
+
+def _main_form(document: LexborHTMLParser) -> LexborNode | None:
+    """The hidden number of the product that the page's own button buys; listed products carry theirs, too."""
+    if document.css_first("#button-cart, #product, #form-product") is None:
+        return None
+    for node in document.css("input[name='product_id']")[:_MOST_FORMS]:
+        holder, climbed = node.parent, 0
+        while holder is not None and climbed < _HIGHEST_CLIMB:
+            if "product-thumb" in (holder.attributes.get("class") or ""):
+                break
+            holder, climbed = holder.parent, climbed + 1
+        else:
+            return node
+    return None
 
 
 def _words(node: LexborNode | None) -> str | None:

@@ -13,7 +13,7 @@ from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signa
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import origin, product_links
-from spiders.opencart_pages import product_key, read_listing, read_product
+from spiders.opencart_pages import is_product, product_key, read_listing, read_product
 from spiders.page_walks import MOST_PAGES, check_page, walk_pages, walk_sitemap
 from spiders.site_names import site_name
 
@@ -62,9 +62,12 @@ class _Walk:
             listings += 1
             if answer is None:
                 continue
-            listing = read_listing(
-                LexborHTMLParser(answer.text.replace("\x00", "")), answer.url, self._store.url
-            )
+            document = LexborHTMLParser(answer.text.replace("\x00", ""))
+            if is_product(document) and product_key(answer.url) not in given:
+                # A theme that marks its lists in its own way leads here as if to another list.
+                given.add(product_key(answer.url))
+                yield answer.url
+            listing = read_listing(document, answer.url, self._store.url)
             for found in listing.products:
                 if product_key(found) not in given:
                     given.add(product_key(found))

@@ -168,6 +168,26 @@ def test_opencart_without_products_says_how_to_name_a_listing() -> None:
     assert "--set listing_url=https://…" in error.problem
 
 
+def test_opencart_takes_no_listed_product_for_the_pages_own() -> None:
+    form = '<form><input type="hidden" name="product_id" value="40"></form>'
+    thumb = (
+        f'<div class="product-thumb"><h4><a href="/p">Tin</a></h4><div class="price">5.00€</div>{form}</div>'
+    )
+    listing = f'<div id="content"><h1>Tins</h1><div id="product">{thumb}</div></div>'
+    assert opencart.read_page(Answer("https://shop.example/tins", 200, {}, listing.encode())) == []
+    before = saved("opencart/product.html").replace('<div id="content">', f'<div id="content">{thumb}')
+    first = opencart.read_page(Answer("https://shop.example/p", 200, {}, before.encode()))[0]
+    assert first.external_id == "47:17-31"
+
+
+def test_opencart_finds_products_that_a_theme_lists_in_its_own_way() -> None:
+    pages = opencart_pages() | {
+        "/": '<div id="content"><div class="tile"><a href="/en-gb/product/phones/red-phone">Red phone</a></div></div>'
+    }
+    (red,) = opencart.OpenCartSource().fetch_offers(store("opencart"), by_path(pages).fetcher())
+    assert red.external_id == "48"
+
+
 def test_opencart_with_too_many_choices_is_one_offer_from_a_price() -> None:
     many = "".join(f'<option value="{number}">No {number}</option>' for number in range(1, 120))
     html = saved("opencart/product.html").replace('<option value="17">128GB</option>', many)
