@@ -28,12 +28,14 @@ from spiders.adapters import shopify_storefront
 from spiders.handoffs import origin, product_links, quantities
 from spiders.json_pages import page_json
 from spiders.live_checks import state_of, unknown_state
+from spiders.sitemaps import SitemapListing
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
 
 PAGE_SIZE = 250
 # Shopify's own cap: beyond 25,000 products the listing repeats or fails.
 MAX_PAGES = 100
+MOST_LISTED = 200_000
 _MARKS = ("cdn.shopify.com", "Shopify.theme", "window.Shopify", "shopify-digital-wallet", "/cdn/shop/")
 
 
@@ -44,7 +46,7 @@ class _Shop:
 
 
 class ShopifySource:
-    """Walks products.json to its empty page; each variant is an offer."""
+    """Walks products.json to its empty page, and what lies beyond its cap by the sitemap; each variant is an offer."""
 
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every variant. Raises StoreError where the walk cannot be ended."""
@@ -53,6 +55,7 @@ class ShopifySource:
         root = origin(store)
         shop = _read_shop(store, fetcher)
         seen: set[str] = set()
+        handles: set[str] = set()
         repeated_pages = 0
         for page in range(1, MAX_PAGES + 1):
             url = f"{root}/products.json?limit={PAGE_SIZE}&page={page}"
@@ -61,6 +64,7 @@ class ShopifySource:
                 return
             known = len(seen)
             for product in products:
+                handles.add(text(mapping(product).get("handle")) or "")
                 yield from self._new_offers(root, product, shop, seen)
             # Some shops repeat a page now and then; one that only repeats ignores paging and never ends.
             repeated_pages = repeated_pages + 1 if len(seen) == known else 0
@@ -68,9 +72,23 @@ class ShopifySource:
                 return
             if repeated_pages == 2:
                 raise UnreadableAnswer(url, "repeats what earlier pages listed, so its end cannot be found")
-        raise UnreadableAnswer(
-            url, f"lists more than the {MAX_PAGES * PAGE_SIZE:,} products that can be walked"
-        )
+        yield from self._beyond_the_cap(root, shop, fetcher, seen, handles)
+
+    def _beyond_the_cap(
+        self, root: str, shop: _Shop, fetcher: Fetcher, seen: set[str], handles: set[str]
+    ) -> Iterator[RawOffer | InvalidOffer]:
+        """The products that only the sitemap lists, one request each. Raises StoreError where one does not answer."""
+        listing = SitemapListing(fetcher, root, sitemap_url=f"{root}/sitemap.xml", most_pages=MOST_LISTED)
+        for page in listing.pages():
+            handle = _handle(page)
+            if "/products/" not in page or handle in handles:
+                continue
+            handles.add(handle)
+            answer = fetcher.get(f"{root}/products/{quote(handle, safe='-')}.js")
+            if answer.status not in {404, 410}:
+                yield from self._new_offers(root, answer.expect_ok().json(), shop, seen)
+        if listing.problem:
+            raise UnreadableAnswer(root, listing.problem)
 
     def _new_offers(
         self, root: str, product: object, shop: _Shop, seen: set[str]
@@ -130,7 +148,7 @@ def read_product(
             "no_variants", product, external_id=product.get("id"), title=title, detail="nothing to sell in it"
         )
     names = [text(mapping(option).get("name")) for option in rows(product.get("options"))]
-    pictures = [mapping(picture).get("src") for picture in rows(product.get("images"))]
+    pictures = [mapping(picture).get("src") or picture for picture in rows(product.get("images"))]
     vendor = text(product.get("vendor"))
     unit = Decimal(100) if whole(product.get("price")) is not None else Decimal(1)
     for variant in map(mapping, variants):
@@ -161,7 +179,7 @@ def read_product(
             brand=vendor if vendor and _compact(vendor) not in shop_names else None,
             gtin=code(variant.get("barcode")),
             sku=code(variant.get("sku")),
-            category=text(product.get("product_type")),
+            category=text(product.get("product_type")) or text(product.get("type")),
             image_url=address(root, picture),
             item_group_id=code(product.get("id")) if len(variants) > 1 else None,
             variant_attributes=attributes,

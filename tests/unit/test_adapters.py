@@ -463,3 +463,42 @@ def test_shopify_tells_the_form_of_one_product_with_its_hundredths() -> None:
     offers = list(shopify.read_product(saved("shopify/trail-mug.js"), "https://shop.example", "KRW"))
     cents = saved("shopify/trail-mug.js")["variants"][0]["price"]
     assert getattr(offers[0], "price", None) == Decimal(cents) / 100
+
+
+def test_shopify_reads_what_lies_beyond_the_listings_cap_by_the_sitemap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shopify, "PAGE_SIZE", 1)
+    monkeypatch.setattr(shopify, "MAX_PAGES", 2)
+    first, second = saved("shopify/products.json")["products"][:2]
+    paths = [
+        "/",
+        "/products/trail-mug",
+        f"/products/{first['handle']}",
+        "/products/gone",
+        "/products/new-lamp",
+    ]
+    locations = "".join(f"<url><loc>https://shop.example{path}</loc></url>" for path in paths)
+    lamp = {
+        "id": 77,
+        "handle": "new-lamp",
+        "title": "Lamp",
+        "price": 1200,
+        "variants": [{"id": 88, "price": 1200}],
+    }
+    pages = {
+        "/products.json?limit=1&page=1": {"products": [first]},
+        "/products.json?limit=1&page=2": {"products": [second]},
+        "/cart.js": {"currency": "EUR"},
+        "/sitemap.xml": httpx.Response(200, text=f"<urlset>{locations}</urlset>"),
+        "/products/new-lamp.js": lamp,
+    }
+    asked: list[str] = []
+    offers, error = drained(shopify.ShopifySource().fetch_offers(STORE, serving(pages, asked)))
+    assert error is None
+    assert said(offers[-1], "external_id", "title", "price", "url") == (
+        "88", "Lamp", Decimal("12.00"), "https://shop.example/products/new-lamp",
+    )  # fmt: skip
+    assert [path for path in asked if path.endswith(".js") and "cart" not in path] == [
+        "/products/gone.js", "/products/new-lamp.js",
+    ]  # fmt: skip
