@@ -52,13 +52,14 @@ class Listing:
 
 def read_listing(document: LexborHTMLParser, url: str, site: str) -> Listing:
     """The addresses that a page of the shop leads to."""
-    products = [link for link in _links(document, _ITEM_LINKS, url) if is_on_site(link, site)]
+    linked = [link for link in _links(document, _LISTING_LINKS, url) if is_on_site(link, site)]
+    listed = [link for link in _links(document, _ITEM_LINKS, url) if is_on_site(link, site)]
+    products = dict.fromkeys([*listed, *(link for link in linked if "route=product/product&" in f"{link}&")])
     further = [
         link for link in _links(document, ".pagination a[href]", url) if _page_number(link) is not None
     ]
     keys = {product_key(link) for link in products}
-    found = (link for link in _links(document, _LISTING_LINKS, url) if is_on_site(link, site))
-    others = [link for link in found if _may_list(link) and product_key(link) not in keys]
+    others = [link for link in linked if _may_list(link) and product_key(link) not in keys]
     return Listing(tuple(products), tuple(link for link in further if is_on_site(link, site)), tuple(others))
 
 
@@ -85,7 +86,8 @@ def _may_list(url: str) -> bool:
             "product/manufacturer.info",
         }
     return not re.search(
-        r"/(?:checkout|account|login|logout|wishlist|information|contact|affiliate|compare|cart)\b", url
+        r"/(?:checkout|account|login|logout|wishlist|information|contact|affiliate|compare|cart)(?:[/?]|$)",
+        url,
     )
 
 

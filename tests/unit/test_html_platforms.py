@@ -182,10 +182,16 @@ def test_opencart_takes_no_listed_product_for_the_pages_own() -> None:
 
 def test_opencart_finds_products_that_a_theme_lists_in_its_own_way() -> None:
     pages = opencart_pages() | {
-        "/": '<div id="content"><div class="tile"><a href="/en-gb/product/phones/red-phone">Red phone</a></div></div>'
+        "/": '<div id="content"><a href="/contact-lenses">Lenses</a> <a href="/contact">Contact</a></div>',
+        "/contact-lenses": '<div id="content"><div class="tile"><a href="/red">Red phone</a></div>'
+        '<a href="index.php?route=product/product&amp;path=20&amp;product_id=47">Blue phone</a></div>',
+        "/red": saved("opencart/plain-product.html"),
+        "/index.php?route=product/product&path=20&product_id=47": saved("opencart/product.html"),
     }
-    (red,) = opencart.OpenCartSource().fetch_offers(store("opencart"), by_path(pages).fetcher())
-    assert red.external_id == "48"
+    shop = by_path(pages)
+    offers = list(opencart.OpenCartSource().fetch_offers(store("opencart"), shop.fetcher()))
+    assert {offer.external_id.partition(":")[0] for offer in offers} == {"47", "48"}
+    assert "GET /contact" not in shop.asked
 
 
 def test_opencart_with_too_many_choices_is_one_offer_from_a_price() -> None:
