@@ -10,14 +10,21 @@ from selectolax.lexbor import LexborHTMLParser
 from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signal, Source, Store
+from aggregator.domain.web_addresses import is_on_site
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import origin, product_links
 from spiders.opencart_pages import is_product, product_key, read_listing, read_product
 from spiders.page_walks import MOST_PAGES, check_page, walk_pages, walk_sitemap
 from spiders.site_names import site_name
+from spiders.untrusted import address
 
 MAX_LISTINGS = 5000
+_MOST_LINKS = 3000
+# What a page links and loads, not what it writes about.
+_LINK = re.compile(r"\b(?:href|src|action)\s*=\s*[\"']([^\"'<>]{1,1000})[\"']", re.IGNORECASE)
+_ROUTE = re.compile(r"[?&]route=(?:product|common|checkout|account)/")
+_FILES = re.compile(r"/catalog/view/(?:theme|javascript|stylesheet)/")
 
 
 class OpenCartSource:
@@ -113,9 +120,11 @@ def detect(evidence: Evidence) -> Detection:
     signals = []
     if re.search(r"(?:^|[,;\s])OCSESSID=", home.headers.get("set-cookie", "")):
         signals.append(Signal("OCSESSID", "cookie"))
-    if re.search(r"[?&](?:amp;)?route=(?:product|common|checkout|account)/", home.text):
+    links = [link for found in _LINK.findall(home.text)[:_MOST_LINKS] if (link := address(home.url, found))]
+    own = [link for link in links if is_on_site(link, home.url)]
+    if any(_ROUTE.search(link) for link in own):
         signals.append(Signal("index.php?route=product/…", "home page"))
-    if re.search(r"[\"'(/]catalog/view/(?:theme|javascript|stylesheet)/", home.text):
+    if any(_FILES.search(link) for link in own):
         signals.append(Signal("catalog/view/", "home page"))
     if "product-thumb" in home.text and len(signals) > 0:
         signals.append(Signal("product-thumb", "home page"))

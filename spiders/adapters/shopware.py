@@ -180,14 +180,15 @@ def _availability(product: Mapping[str, Any], left: int | None) -> str | None:
 def detect(evidence: Evidence) -> Detection:
     """By the storefront's headers and marks, confirmed by the Store API asking for its access key."""
     home = evidence.home
-    signals = [Signal(name, "header") for name in _HEADERS if name in home.headers]
-    signals += [Signal(mark, "home page") for mark in _MARKS if mark in home.text]
+    sent = [Signal(name, "header") for name in _HEADERS if name in home.headers]
+    signals = sent + [Signal(mark, "home page") for mark in _MARKS if mark in home.text]
     if not signals:
         return NOT_DETECTED
     path = f"{API_PATH}/context"
     api = evidence.get(path)
     if api is None or api.status not in {401, 403, 412} or "sw-access-key" not in api.text[:4000]:
-        confidence = 0.7 if len(signals) > 1 else 0.3
+        # Words in a page can be quoted from elsewhere; a header is not.
+        confidence = 0.7 if sent and len(signals) > 1 else 0.4
         return Detection(confidence=confidence, signals=tuple(signals), name=site_name(home))
     signals.append(Signal("the Store API asks for sw-access-key", path))
     signals.append(Signal("product pages unless a key is given: --set access_key=…", "platform"))

@@ -210,6 +210,10 @@ def test_shopware_is_known_by_its_storefront_and_store_api() -> None:
     )
     assert shopware.detect(Site(home, {"/store-api/context": asks})).confidence == 0.95
     assert shopware.detect(Site(home)).confidence == 0.7
+    quoted = page(
+        "/", "<code>/bundles/storefront/x.js</code><code>window.activeRoute = 'frontend.home.page'</code>"
+    )
+    assert shopware.detect(Site(quoted)).confidence == 0.4
     about = Site(page("/", "<html><body>Shopware and its /store-api explained"), {"/store-api/context": asks})
     assert shopware.detect(about).confidence == 0
 

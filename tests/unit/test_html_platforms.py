@@ -223,6 +223,11 @@ def test_opencart_is_known_by_two_of_its_marks() -> None:
     assert opencart.detect(Site(page("/", bare))).confidence == 0.8
     assert opencart.detect(Site(page("/", '<img src="/catalog/view/theme/x.png">'))).confidence == 0.3
     assert opencart.detect(Site(page("/", "<p>OpenCart and its OCSESSID cookie"))).confidence == 0
+    tutorial = (
+        "<p>Open index.php?route=product/category and edit /catalog/view/theme/default/x.twig, see "
+        '<a href="https://demo.opencart.com/index.php?route=product/product&amp;product_id=43">the demo</a>'
+    )
+    assert opencart.detect(Site(page("/", tutorial))).confidence == 0
 
 
 # EverShop
