@@ -12,7 +12,7 @@ from aggregator.domain.errors import FetchRefused, UnreadableAnswer
 from aggregator.domain.money import Money
 from aggregator.domain.offers import RawOffer
 from aggregator.domain.vocabulary import Availability, PriceKind
-from spiders.adapters import saleor, shopify_storefront, shopware
+from spiders.adapters import saleor, shopify, shopify_storefront, shopware
 from tests.unit.store_answers import (
     Shop,
     Site,
@@ -266,6 +266,15 @@ def test_storefront_walks_products_and_their_variants() -> None:
     ]  # fmt: skip
     assert posted(shop.requests[1])["variables"] == {"variants": "v1", "id": "gid://shopify/Product/811"}
     assert "country:AT" in posted(shop.requests[0])["query"]
+
+
+def test_a_shopify_store_with_a_token_is_read_over_the_storefront_api() -> None:
+    shop = by_path({"/api/2026-10/graphql.json": saved("shopify_storefront/products.json")})
+    here = store("shopify", storefront_token="shpat_1")
+    offers = list(shopify.ShopifySource().fetch_offers(here, shop.fetcher()))
+    assert [offer.external_id for offer in offers] == ["9001", "9002", "9003"]
+    assert shop.asked == ["POST /api/2026-10/graphql.json"]
+    assert shop.requests[0].headers["shopify-storefront-private-token"] == "shpat_1"
 
 
 def test_storefront_refuses_odd_versions_and_throttled_answers() -> None:
