@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from aggregator.domain.errors import FetchRefused, InvalidInput, StoreError, UnreadableAnswer
+from aggregator.domain.money import CURRENCIES
+from aggregator.domain.normalization.prices import UnreadablePrice, read_price
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
     NOT_DETECTED,
@@ -34,7 +36,7 @@ _USUAL_PLACE = "/feed.xml"
 _FEED_LINK = re.compile(r"<link\b[^>]*\btype=[\"']?application/(?:rss|atom)\+xml[^>]*>", re.IGNORECASE)
 _HREF = re.compile(r"\bhref=[\"']?([^\"'>\s]+)", re.IGNORECASE)
 _PRODUCT_FEED = re.compile(r"google|merchant|product|shopping|feed\.xml", re.IGNORECASE)
-_PRICE = re.compile(r"(?:([A-Z]{3})\s*)?([\d.,' ]*\d)(?:\s*([A-Z]{3}))?")
+_PRICE = re.compile(r"(?:([A-Za-z]{3})\s*)?([\d.,' ]*\d)(?:\s*([A-Za-z]{3}))?")
 _JSON_FEED_NAMES = ("title", "price", "availability", "(?:image_link|image_url|imageLink)", "(?:link|url)")
 _VARIANT_NAMES = ("color", "size", "material", "pattern", "gender", "age_group")
 
@@ -95,10 +97,8 @@ def listed_item(
     sale, sale_currency = _price(row.get("sale_price"), told)
     before, before_currency = _price(row.get("list_price"), told)
     is_reduced = (
-        isinstance(sale, Decimal)
-        and isinstance(asked, Decimal)
-        and sale < asked
-        and sale_currency == currency
+        sale_currency in (None, currency)
+        and _is_lower(sale, asked, currency)
         and _is_now(_text(row, "sale_price_effective_date"), now or datetime.now(UTC))
     )
     shipping = _shipping(row.get("shipping"), currency, country)
@@ -109,7 +109,7 @@ def listed_item(
         title=_text(row, "title") or "",
         price=sale if is_reduced else asked,
         price_currency=currency,
-        list_price=asked if is_reduced else before if before_currency == currency else None,
+        list_price=asked if is_reduced else before if before_currency in (None, currency) else None,
         price_kind="sale" if is_reduced else None,
         availability=_availability(row.get("availability")),
         stock_level=whole(_text(row, "quantity")),
@@ -170,11 +170,21 @@ def _delivery(row: Mapping[str, Any], currency: str | None) -> Decimal | None:
 def read_feed_price(words: str | None) -> tuple[Decimal | str | None, str | None]:
     """("15.00 EUR") as (15.00, "EUR"); amounts in other notations stay text beside their currency."""
     found = _PRICE.fullmatch(words.strip()) if words else None
-    if found is None:
+    currency = (found[3] or found[1] or "").upper() if found else ""
+    if found is None or (currency and currency not in CURRENCIES):
         return words, None
     # "1.299 EUR" may be a thousand: that is for normalization to judge.
     exact = None if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", found[2]) else decimal(found[2])
-    return (exact if exact is not None else found[2]), found[3] or found[1]
+    return (exact if exact is not None else found[2]), currency or None
+
+
+def _is_lower(sale: Decimal | str | None, asked: Decimal | str | None, currency: str | None) -> bool:
+    """Whether both are prices, in whatever notation, and the first is the lower one."""
+    try:
+        # Without a currency any will do to compare the two.
+        return read_price(sale, currency or "EUR")[0] < read_price(asked, currency or "EUR")[0]
+    except UnreadablePrice:
+        return False
 
 
 def _is_now(dates: str | None, now: datetime) -> bool:

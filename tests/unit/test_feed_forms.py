@@ -141,6 +141,26 @@ def test_a_price_that_may_be_a_thousand_stays_a_text() -> None:
     assert (offer.price, offer.price_currency) == ("1.299", "EUR")
 
 
+@pytest.mark.parametrize(
+    ("asked", "sale", "price", "list_price"),
+    [
+        ("1,299.00 INR", "999.00 INR", "999.00", "1299.00"),
+        ("Rs. 1,299.00", "Rs. 999", "999.00", "1299.00"),
+        ("15.00 inr", "12.00", "12.00", "15.00"),
+        ("15.00 INR", "15.00 INR", "15.00", None),
+        ("15.00 INR", "12.00 USD", "15.00", None),
+        ("15.00 INR", "soon", "15.00", None),
+    ],
+)
+def test_a_sale_counts_where_it_is_lower_in_whatever_notation(
+    asked: str, sale: str, price: str, list_price: str | None
+) -> None:
+    row = {"id": "1", "title": "A", "link": "/a", "price": asked, "sale_price": sale}
+    (offer,) = normalized([read_item(row, URL)], "INR")
+    assert offer.price == Money(Decimal(price), "INR")
+    assert offer.list_price == (Money(Decimal(list_price), "INR") if list_price else None)
+
+
 def test_names_of_columns_are_compared_without_prefix_case_and_blanks() -> None:
     written = ["g:image link", "imageLink", "IMAGE_LINK", " Image-Link ", '"image link"']
     assert {column_name(name) for name in written} == {"image_link"}
