@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.reading_rules import read_candidates
@@ -24,7 +25,7 @@ from aggregator.db.models import (
     RunRow,
     StoreRow,
 )
-from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.normalization.names import clean_text, fold
 from aggregator.domain.operations import QuarantinedOffer, RunSummary, StoreSummary, Totals
 from aggregator.domain.shipping import ShippingRule
@@ -70,9 +71,11 @@ def store_value(row: StoreRow) -> Store:
 def register_store(session: Session, new: NewStore, *, may_move: bool = False) -> Store:
     """Register a store, due at once; again with the same address (or slug) it updates what was given.
 
-    Raises InvalidInput for an unusable slug, and for one of a store elsewhere unless that `may_move`.
+    Raises InvalidInput for an unusable slug, and for one of a store elsewhere unless that `may_move`; Conflict
+    where another process registers it at the same moment.
     """
-    slug = new.slug or _slug_from(new.url)
+    of_this_address = select(StoreRow.slug).where(StoreRow.url == new.url).order_by(StoreRow.id).limit(1)
+    slug = new.slug or session.scalar(of_this_address) or _slug_from(new.url)
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?", slug):
         raise InvalidInput(f"{slug!r} is not a slug", place="slug", remedy="use a-z, 0-9 and dashes")
     row = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
@@ -94,7 +97,10 @@ def register_store(session: Session, new: NewStore, *, may_move: bool = False) -
     if new.shipping is not None:
         row.shipping, row.shipping_source = new.shipping.to_json(), new.shipping_source or "operator"
         row.shipping_updated_at = datetime.now(UTC)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"{slug} is being registered by another process; try again") from error
     return store_value(row)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.ingest import release_run, stage_offers
@@ -17,7 +20,8 @@ from aggregator.catalog.stores import (
     register_store,
     request_crawl,
 )
-from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.db.session import Sessions
+from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.offers import RawOffer
 
 
@@ -65,6 +69,26 @@ def test_a_store_registered_twice_is_one_store_and_a_taken_slug_is_refused(sessi
         register_store(session, new_store("alpha", "https://other.example/"), may_move=True).url
         == "https://other.example/"
     )
+
+
+def test_a_known_address_needs_no_slug_to_be_the_same_store(session: Session) -> None:
+    first = register_store(session, new_store("alpha", "https://shop.example"))
+    again = register_store(session, NewStore(url="https://shop.example", platform="generic", name="Shop"))
+    assert (again.id, again.slug) == (first.id, "alpha")
+
+
+def test_two_processes_that_register_one_store_at_once_do_not_make_two(sessions: Sessions) -> None:
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with sessions() as first, sessions() as second, ThreadPoolExecutor(1) as other:
+        register_store(first, new_store("alpha"))
+        late = other.submit(register_store, second, new_store("alpha"))
+        with sessions() as watcher:
+            while not watcher.scalar(text(waiting)):
+                watcher.rollback()
+                assert not late.done()
+        first.commit()
+        with pytest.raises(Conflict, match="alpha is being registered by another process; try again"):
+            late.result(30)
 
 
 def test_a_slug_is_made_from_the_host(session: Session) -> None:
