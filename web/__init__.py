@@ -15,6 +15,7 @@ __all__ = ["create_app"]
 def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     """The WSGI application, serving from these settings and database sessions."""
     app = Flask(__name__)
+    app.url_map.strict_slashes = False  # people type /cart/ too
     app.config.update(
         SECRET_KEY=security.secret_key(settings),
         SESSION_COOKIE_NAME="click2cart_form",

@@ -219,3 +219,15 @@ def test_robots_stay_out_of_carts_and_searches(browser: Browser) -> None:
     text = browser.page("/robots.txt")
     assert "Disallow: /cart" in text
     assert "Disallow: /products" not in text
+
+
+@pytest.mark.parametrize("address", ["/cart/", "/search/", "/stores/", "/login/", "/api/v1/products/"])
+def test_a_slash_too_many_is_no_dead_end(browser: Browser, shop_window: object, address: str) -> None:
+    assert browser.get(address).status_code == 200
+
+
+def test_signing_out_by_address_leads_to_the_button(browser: Browser, sessions: Sessions) -> None:
+    assert browser.get("/logout").headers["Location"] == "/"
+    browser.sign_in(sessions, "shopper")
+    assert browser.get("/logout").headers["Location"] == "/account"
+    assert "Sign out" in browser.page("/account")

@@ -78,6 +78,12 @@ def leave() -> Response:
     return response
 
 
+@pages.get("/logout")
+def leave_form() -> Response:
+    """People try this address; a link must not sign anyone out, the button on the account's page does."""
+    return context.go_to(url_for("accounts.show" if context.current_account() else "home.show"))
+
+
 @pages.get("/account")
 def show() -> str | Response:
     """Who is signed in, and the password."""
