@@ -166,7 +166,7 @@ def test_errors_say_what_happened_in_the_askers_form(browser: Browser) -> None:
     assert "Nothing is here" in page.text
     document = browser.get("/api/v1/nowhere")
     assert (document.status_code, document.mimetype) == (404, "application/problem+json")
-    refused = browser.get("/logout")
+    refused = browser.get("/cart/lines")
     assert refused.status_code == 405
     assert "POST" in refused.headers["Allow"]
     assert browser.get("/stores/%00").status_code == 400
