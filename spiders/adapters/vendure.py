@@ -23,6 +23,7 @@ from spiders.variant_titles import variant_title
 PAGE_SIZE = 100
 MAX_PAGES = 5000
 API_PATH = "/shop-api"
+USUAL_PRECISION = 2
 # The starter storefronts name their pages so; others set product_url_template.
 USUAL_PAGE = "/products/{slug}"
 # Every answer of the server names this header as readable, and no other software has it.
@@ -123,9 +124,8 @@ def read_product(product: Mapping[str, Any], store: Store) -> Iterator[RawOffer 
         yield refused(
             "no_variants", product, external_id=product.get("id"), title=title, detail="nothing to sell in it"
         )
-    precision = whole(store.options.get("money_precision")) or (
-        0 if store.options.get("money_precision") == "0" else 2
-    )
+    told = whole(store.options.get("money_precision"))
+    precision = USUAL_PRECISION if told is None else told
     facets = {
         text(mapping(mapping(value).get("facet")).get("code")): text(mapping(value).get("name"), 200)
         for value in map(mapping, rows(product.get("facetValues")))
