@@ -280,8 +280,8 @@ def detect(evidence: Evidence) -> Detection:
         signals.append(Signal("x-magento-…", "header"))
     if not signals:
         return NOT_DETECTED
-    where = f"/graphql?{urlencode({'query': _SETTINGS})}"
-    settings = mapping(mapping(mapping(page_json(evidence.get(where))).get("data")).get("storeConfig"))
+    answer = evidence.post_json("/graphql", {"query": _SETTINGS})
+    settings = mapping(mapping(mapping(page_json(answer)).get("data")).get("storeConfig"))
     currency = code(settings.get("default_display_currency_code")) or code(settings.get("base_currency_code"))
     if currency is None:
         # Without its catalogue only the pages can be read, and those are not this platform's to read.

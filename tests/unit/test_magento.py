@@ -128,15 +128,12 @@ def test_it_is_recognised_by_its_marks_and_its_own_catalogue_only() -> None:
         "/", '<script type="text/x-magento-init">{}</script><link href="/static/version17/frontend/x.css">'
     )
 
-    class Answering(Site):
-        def get(self, path: str) -> Any:
-            super().get(path)
-            return page(path, json.dumps(saved("magento/settings.json")))
-
-    found = magento.detect(Answering(home))
+    answers = {"POST /graphql": page("/graphql", json.dumps(saved("magento/settings.json")))}
+    found = magento.detect(Site(home, answers))
     assert (found.confidence, found.currency, found.name) == (0.97, "EUR", "Pfad & Tal")
     assert magento.detect(Site(home)).confidence < 0.6
-    assert magento.detect(Answering(page("/", "<h1>Moving from Magento to us</h1>"))).confidence == 0
+    elsewhere = Site(page("/", "<h1>Moving from Magento to us</h1>"), answers)
+    assert (magento.detect(elsewhere).confidence, elsewhere.asked) == (0, [])
 
 
 def test_a_closed_catalogue_says_so() -> None:
