@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from aggregator.catalog.ingest import IngestReport
-from aggregator.catalog.runs import RunTicket, open_run
+from aggregator.catalog.runs import RunTicket, cancel_run, open_run
 from aggregator.db.session import Sessions
-from aggregator.domain.errors import Click2CartError, Conflict, StoreError
+from aggregator.domain.errors import Click2CartError, Conflict, NotFound, StoreError
 from aggregator.domain.stores import Store
 from aggregator.fetching import Fetcher
 from aggregator.platforms import OfferSource, get_platform
@@ -37,8 +38,8 @@ def crawl_store(
     """Read a store and release what it offers; no network inside of any transaction.
 
     None only with `only_if_due`, for a store that is not due. A store that could not be read to its end
-    gives a report with state "failed" and its problem. Raises NotFound, and Conflict where another run
-    reads the store or this one was cancelled or taken over.
+    gives a report with state "failed" and its problem; Ctrl-C cancels the run. Raises NotFound, and
+    Conflict where another run reads the store or this one was cancelled or taken over.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     with sessions.begin() as session:
@@ -49,6 +50,10 @@ def crawl_store(
         try:
             problem = _read(settings, ticket, sink, progress or (lambda offers, requests: None))
         except Conflict:
+            raise
+        except KeyboardInterrupt:
+            with suppress(NotFound), sessions.begin() as session:
+                cancel_run(session, ticket.public_id)
             raise
         except StoreError as error:
             problem = str(error)

@@ -326,6 +326,22 @@ def test_registering_keeps_what_was_learned_and_what_was_given(
         add_store(crawling, sessions, store.address, options={"region": "x"})
 
 
+def test_ctrl_c_cancels_the_run_and_frees_the_store(
+    crawling: Settings, sessions: Sessions, demo: dict[str, DemoStore]
+) -> None:
+    store = demo["fernway"]
+    register(crawling, sessions, store)
+
+    def interrupt(_offers: int, _requests: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crawl_store(crawling, sessions, store.slug, trigger="command", progress=interrupt)
+    with sessions.begin() as session:
+        assert [run.state for run in list_runs(session)] == ["cancelled"]
+    assert counts(crawl(crawling, sessions, store)) == {"new": 646}
+
+
 def test_an_unknown_store_cannot_be_crawled(crawling: Settings, sessions: Sessions) -> None:
     with pytest.raises(NotFound, match="no such store: nobody"):
         crawl_store(crawling, sessions, "nobody", trigger="command")
