@@ -16,6 +16,7 @@ from spiders.adapters import (
     amazon,
     bestbuy,
     bigcommerce,
+    bigcommerce_storefront,
     ebay,
     etsy,
     magento,
@@ -116,8 +117,12 @@ def _objects_with(document: object, name: str, *one_of: str, depth: int = 8) -> 
 
 
 def _bigcommerce(answer: Answer, currency: str | None) -> Offers:
-    for product in _listed(answer.json(), "data"):
-        yield from bigcommerce.read_product(product, ROOT, currency=currency)
+    document = answer.json()
+    for product in _objects_with(document, "entityId", "prices"):
+        yield from bigcommerce_storefront.read_product(product, ROOT)
+    if "site" not in mapping(mapping(document).get("data")):
+        for product in _listed(document, "data"):
+            yield from bigcommerce.read_product(product, ROOT, currency=currency)
 
 
 def _prestashop(answer: Answer, currency: str | None) -> Offers:

@@ -1,4 +1,4 @@
-"""BigCommerce: the management API with a merchant's token, else product pages; checkout links by SKU."""
+"""BigCommerce: one of its APIs with a merchant's token, else product pages; checkout links by SKU."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aggregator.domain.stores import (
 from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
-from spiders.adapters import generic
+from spiders.adapters import bigcommerce_storefront, generic
 from spiders.handoffs import origin, product_links
 from spiders.live_checks import state_of, unknown_state
 from spiders.page_walks import read_listed_pages
@@ -58,10 +58,12 @@ _AVAILABLE = {"available": True, "disabled": False}
 
 
 class BigCommerceSource:
-    """The catalogue by its API where a token is set, else every page that the sitemap lists."""
+    """The catalogue by one of its APIs where a token is set, else every page that the sitemap lists."""
 
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every purchasable variant. Raises StoreError where the catalogue cannot be read to its end."""
+        if store.options.get("storefront_token"):
+            return bigcommerce_storefront.fetch_offers(store, fetcher)
         if "access_token" not in store.options and "store_hash" not in store.options:
             return read_listed_pages(store, fetcher, sitemap_url=origin(store) + _SITEMAP)
         return self._from_api(store, fetcher)
@@ -241,21 +243,27 @@ def detect(evidence: Evidence) -> Detection:
 
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
-    """Re-read by id where a token is set, else each line's own page."""
-    if "access_token" not in store.options:
+    """Re-read by the product's number where a token is set, else each line's own page."""
+    if "access_token" not in store.options and not store.options.get("storefront_token"):
         return generic.check_offers(store, lines, fetcher)
     found: dict[str, OfferState] = {}
     problem = "is no longer listed"
     try:
-        ids = sorted({line.external_id.partition("-")[0] for line in lines})
-        query = {"include": "variants", "limit": str(PAGE_SIZE), "id:in": ",".join(ids)}
-        document = mapping(_ask(store, fetcher, "/v3/catalog/products", query))
-        for product in rows(document.get("data")):
-            for offer in read_product(product, origin(store), currency=store.currency):
-                found[offer.external_id] = state_of(offer, store.currency)
+        ids = {whole(line.external_id.partition("-")[0]) for line in lines} - {None}
+        for offer in _chosen(store, fetcher, sorted(number for number in ids if number is not None)):
+            found[offer.external_id] = state_of(offer, store.currency)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]
+
+
+def _chosen(store: Store, fetcher: Fetcher, ids: Sequence[int]) -> Iterator[RawOffer | InvalidOffer]:
+    if store.options.get("storefront_token"):
+        yield from bigcommerce_storefront.fetch_chosen(store, fetcher, ids)
+        return
+    query = {"include": "variants", "limit": str(PAGE_SIZE), "id:in": ",".join(map(str, ids))}
+    for product in rows(mapping(_ask(store, fetcher, "/v3/catalog/products", query)).get("data")):
+        yield from read_product(product, origin(store), currency=store.currency)
 
 
 def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
@@ -283,5 +291,5 @@ platform = StorePlatform(
     check_offers=check_offers,
     handoff=HandOffBuilder(kind="cart_link", build=build_handoff),
     options=("store_hash", "sitemap_url"),
-    secret_options=("access_token",),
+    secret_options=("access_token", "storefront_token"),
 )

@@ -14,7 +14,18 @@ from aggregator.domain.money import Money
 from aggregator.domain.offers import InvalidOffer
 from aggregator.domain.vocabulary import Availability, PriceKind
 from spiders.adapters import bigcommerce
-from tests.unit.store_answers import Shop, Site, by_path, drained, line, normalized, page, saved, store
+from tests.unit.store_answers import (
+    Shop,
+    Site,
+    by_path,
+    drained,
+    line,
+    normalized,
+    page,
+    posted,
+    saved,
+    store,
+)
 
 KEYS = {"store_hash": "abc123", "access_token": "secret"}
 
@@ -123,3 +134,39 @@ def test_offers_are_checked_by_the_number_of_their_product() -> None:
         (None, None, "is no longer listed"),
     ]
     assert "id%3Ain=78%2C99" in asked.asked[0]
+
+
+def test_with_a_storefronts_token_its_graphql_is_walked_by_cursor() -> None:
+    def answer(request: httpx.Request) -> Any:
+        asked = posted(request)["variables"]
+        if asked["first"] > 8:
+            return {"errors": [{"message": "The query is too complex as it has a complexity score of 12000"}]}
+        last = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "edges": []}
+        return (
+            saved("bigcommerce/storefront.json")
+            if asked["after"] is None
+            else {"data": {"site": {"products": last}}}
+        )
+
+    shop = Shop(answer)
+    given = store("bigcommerce", storefront_token="token")
+    towel, medium, large = normalized(bigcommerce.BigCommerceSource().fetch_offers(given, shop.fetcher()))
+    assert (towel.external_id, towel.price, towel.list_price, towel.gtin, towel.brand) == (
+        "77", Money(Decimal("39.00"), "CAD"), Money(Decimal("49.00"), "CAD"), "09521234567899", "Leinen",
+    )  # fmt: skip
+    assert (medium.title, medium.stock_level, medium.item_group_id) == ("Wool Sock M", 4, "78")
+    assert (large.sku, large.price, large.availability) == (
+        "SOCK-L", Money(Decimal("13.00"), "CAD"), Availability.OUT_OF_STOCK,
+    )  # fmt: skip
+    assert {request.headers["authorization"] for request in shop.requests} == {"Bearer token"}
+    assert [posted(request)["variables"]["after"] for request in shop.requests] == [None, None, "YQ=="]
+
+
+def test_with_a_storefronts_token_offers_are_checked_there() -> None:
+    shop = Shop(lambda request: saved("bigcommerce/storefront.json"))
+    given = store("bigcommerce", storefront_token="token")
+    found = bigcommerce.check_offers(given, [line("78-502"), line("5"), line("a-page")], shop.fetcher())
+    assert [(state.price, state.problem) for state in found] == [
+        (Money(Decimal("13.00"), "CAD"), None), (None, "is no longer listed"), (None, "is no longer listed"),
+    ]  # fmt: skip
+    assert posted(shop.requests[0])["variables"] == {"ids": [5, 78], "first": 2}
