@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,8 @@ from aggregator.domain.errors import NotFound
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import Detection, HandOff, HandOffKind, HandOffLine, Page, Store
 from aggregator.fetching import Fetcher
+
+log = logging.getLogger("click2cart.platforms")
 
 ENTRY_POINT_GROUP = "click2cart.platforms"
 
@@ -68,8 +71,14 @@ class StorePlatform:
 
 @cache
 def installed_platforms() -> dict[str, StorePlatform]:
-    """Every installed platform by name, sorted."""
-    found = (entry_point.load() for entry_point in entry_points(group=ENTRY_POINT_GROUP))
+    """Every installed platform by name, sorted. One that cannot be loaded is logged and left out."""
+    found = []
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            found.append(entry_point.load())
+        except Exception:
+            # A plug-in of somebody else's may fail in any way, and the site must not fail with it.
+            log.exception("the store platform %s cannot be loaded", entry_point.name)
     return {platform.name: platform for platform in sorted(found, key=lambda platform: platform.name)}
 
 

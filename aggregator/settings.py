@@ -58,6 +58,10 @@ def _locale(text: str) -> str:
         raise ValueError(text) from error
 
 
+def _switch(text: str) -> bool:
+    return text.strip().lower() in {"1", "true", "yes", "on"}
+
+
 def _setting(variable: str, default: Any, help_text: str, parse: Any = str) -> Any:
     metadata = {"variable": variable, "help": help_text, "parse": parse}
     if callable(default):
@@ -127,10 +131,13 @@ class Settings:
         "CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once, 1 to 256.", _whole_number(1, 256)
     )
     secure_cookies: bool = _setting(
-        "CLICK2CART_SECURE_COOKIES",
+        "CLICK2CART_SECURE_COOKIES", False, "Send cookies over HTTPS only; set it to 1 behind TLS.", _switch
+    )
+    is_demo: bool = _setting(
+        "CLICK2CART_DEMO",
         False,
-        "Send cookies over HTTPS only; set it to 1 behind TLS.",
-        lambda text: text.strip().lower() in {"1", "true", "yes", "on"},
+        "Say on every page that stores and prices are made up; the demo sets it.",
+        _switch,
     )
     locale: str = _setting(
         "CLICK2CART_LOCALE",

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
 import pytest
 
+from aggregator import platforms
 from aggregator.domain.errors import NotFound
 from aggregator.platforms import get_platform, installed_platforms
 from aggregator.testing import check_platform
 
 
-def test_the_built_in_platforms_are_installed() -> None:
-    assert {"generic", "merchant_feed", "shopify", "woocommerce"} <= set(installed_platforms())
+def test_every_built_in_platform_is_installed() -> None:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["project"]["entry-points"]["click2cart.platforms"]) <= set(installed_platforms())
+
+
+def test_a_plug_in_that_cannot_be_loaded_is_left_out_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = EntryPoint("broken", "no_such_module:platform", platforms.ENTRY_POINT_GROUP)
+    installed = [*entry_points(group=platforms.ENTRY_POINT_GROUP), broken]
+    monkeypatch.setattr(platforms, "entry_points", lambda group: installed)
+    found = platforms.installed_platforms.__wrapped__()
+    assert set(found) == set(installed_platforms())
+    assert "broken cannot be loaded" in caplog.text
 
 
 @pytest.mark.parametrize("name", sorted(installed_platforms()))

@@ -27,7 +27,10 @@ def prepare(app: Flask, settings: Settings) -> None:
     """Let views and templates ask for the settings, the account and the cart."""
     app.extensions[_SETTINGS] = settings
     app.jinja_env.globals.update(
-        current_account=current_account, current_cart_units=current_cart_units, may_operate=may_operate
+        current_account=current_account,
+        current_cart_units=current_cart_units,
+        may_operate=may_operate,
+        is_demo=settings.is_demo,
     )
 
 

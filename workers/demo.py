@@ -63,6 +63,7 @@ class RunningStores:
         return {
             "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(sorted(hosts)),
             "CLICK2CART_CRAWL_INTERVAL": os.environ.get("CLICK2CART_CRAWL_INTERVAL", DEMO_CRAWL_INTERVAL),
+            "CLICK2CART_DEMO": "1",
             "PORT": str(settings.port),
         }
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sqlalchemy import update
 
 from aggregator.catalog.products import describe_products
 from aggregator.db.models import OfferRow, ProductRow, StoreRow
 from aggregator.db.session import Sessions
+from aggregator.settings import Settings
 from tests.integration.conftest import Browser, ShopWindow
 from tests.integration.shop_rows import offer_row, product_row, store_row
+from web import create_app
 
 
 def words(html: str) -> str:
@@ -282,3 +285,10 @@ def test_the_whole_site_is_found_from_its_first_page_in_under_100_kb(
             assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             total += len(answer.data)
     assert total < 100_000
+
+
+def test_the_demo_says_on_every_page_that_it_is_one(site_settings: Settings, sessions: Sessions) -> None:
+    said = "its stores and prices are made up"
+    for is_demo in (True, False):
+        app = create_app(replace(site_settings, is_demo=is_demo), sessions)
+        assert (said in app.test_client().get("/").text) is is_demo
