@@ -35,7 +35,7 @@ def open_run(
 ) -> RunTicket | None:
     """Begin a run of a store, or take up its dead one from the start.
 
-    `trigger` is "schedule", "operator" or "command". Raises NotFound, and Conflict where a live run reads
+    `trigger` is "schedule", "operator", "command" or "import". Raises NotFound, and Conflict where a live run reads
     the store already. With `only_if_due` a store that is not due (another worker was quicker) gives None.
     """
     now = datetime.now(UTC)
