@@ -17,6 +17,9 @@ from spiders.feed_json import json_objects
 # A row's value is a text, a group of texts (g:shipping), or a list where the name repeats.
 Row = dict[str, Any]
 _ITEMS = frozenset({"item", "entry"})
+_FEEDS = frozenset({"rss", "feed", "rdf"})
+# What exports of shops call an item where their document is none of the feeds.
+_ITEMS_ELSEWHERE = _ITEMS | {"product", "offer", "shopitem"}
 _MOST_ELEMENTS_IN_AN_ITEM = 5000
 _LONGEST_LINE = 2_000_000
 _SNIFFED = 1 << 16
@@ -98,6 +101,7 @@ def _xml_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
         events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False, recover=True
     )
     root = ""
+    has_items = False
     tail = b""
     elements = 0
     try:
@@ -110,8 +114,9 @@ def _xml_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
                     elements += 1
                     if elements > _MOST_ELEMENTS_IN_AN_ITEM:
                         raise UnreadableAnswer(url, "has an item that does not end, or none at all")
-                elif _name(element.tag) in _ITEMS:
+                elif _name(element.tag) in (_ITEMS if root in _FEEDS else _ITEMS_ELSEWHERE):
                     elements = 0
+                    has_items = True
                     yield _item(element)
                     _forget(element)
     except etree.XMLSyntaxError as error:
@@ -121,6 +126,8 @@ def _xml_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
         rb"</(?:\w+:)?" + root.encode() + rb"\s*>\s*(?:<!--.*)?$", tail.replace(b"\0", b""), re.I | re.S
     ):
         raise UnreadableAnswer(url, "ends in the middle")
+    if not has_items and root not in _FEEDS:
+        raise UnreadableAnswer(url, f"is XML, but no feed: it holds no item (its root is {root[:40]})")
 
 
 def _name(tag: object) -> str:

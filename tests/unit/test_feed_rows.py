@@ -76,3 +76,12 @@ def test_entities_are_never_expanded() -> None:
     assert "xxx" not in str(rows(bomb.encode()))
     external = '<!DOCTYPE rss [<!ENTITY f SYSTEM "file:///etc/passwd">]>' + RSS.replace("A &amp; B", "&f;")
     assert "root" not in str(rows(external.encode()))
+
+
+def test_an_export_of_products_is_read_and_other_xml_is_no_empty_feed() -> None:
+    assert rows(b"<products><product><sku>1</sku><name>A</name><url>/a</url></product></products>") == [
+        {"sku": "1", "name": "A", "url": "/a", "id": "1", "title": "A", "link": "/a"}
+    ]
+    assert rows(b"<rss><channel><title>T</title></channel></rss>") == []
+    with pytest.raises(UnreadableAnswer, match="is XML, but no feed"):
+        rows(b"<html><body><p>Sign in</p></body></html>")
