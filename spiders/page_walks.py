@@ -58,8 +58,8 @@ def read_safely(answer: Answer, read: ReadPage) -> list[RawOffer | InvalidOffer]
     """What the page says; where its reader breaks, the page as something unreadable."""
     try:
         return list(read(answer))
-    except StoreError:
-        raise
+    except UnreadableAnswer as error:
+        return [refused("unreadable_page", {}, external_id=answer.url, url=answer.url, detail=error.problem)]
     except Exception as error:  # a hostile page must not end the crawl
         log.exception("cannot read %s", answer.url)
         detail = f"{type(error).__name__}: {error}"[:200]

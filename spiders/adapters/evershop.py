@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
-
 from aggregator.domain.errors import UnreadableAnswer
 from aggregator.domain.normalization.prices import UnreadablePrice, read_amount
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
@@ -16,6 +14,7 @@ from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signa
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
+from spiders.html_trees import parse_html
 from spiders.page_walks import check_page, walk_sitemap
 from spiders.site_names import site_name
 from spiders.untrusted import address, code, decimal, mapping, refused, rows, storable, text
@@ -43,7 +42,7 @@ def read_page(answer: Answer) -> list[RawOffer | InvalidOffer]:
         return [refused("unreadable_page", {}, external_id=answer.url, url=answer.url, detail=error.problem)]
     if product is None:
         return []
-    document = LexborHTMLParser(answer.text.replace("\x00", ""))
+    document = parse_html(answer.text, answer.url)
     canonical = document.css_first("link[rel='canonical' i]") or document.css_first("meta[property='og:url']")
     own = canonical.attributes.get("href") or canonical.attributes.get("content") if canonical else None
     heading = document.css_first("h1")

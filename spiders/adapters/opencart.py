@@ -14,6 +14,7 @@ from aggregator.domain.web_addresses import is_on_site
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import origin, product_links
+from spiders.html_trees import parse_html
 from spiders.opencart_pages import is_product, product_key, read_listing, read_product
 from spiders.page_walks import MOST_PAGES, check_page, walk_pages, walk_sitemap
 from spiders.site_names import site_name
@@ -47,7 +48,7 @@ class OpenCartSource:
 
 def read_page(answer: Answer) -> list[RawOffer | InvalidOffer]:
     """The offers of one product page; nothing of any other page."""
-    return list(read_product(LexborHTMLParser(answer.text.replace("\x00", "")), answer.url))
+    return list(read_product(parse_html(answer.text, answer.url), answer.url))
 
 
 class _Walk:
@@ -69,7 +70,9 @@ class _Walk:
             listings += 1
             if answer is None:
                 continue
-            document = LexborHTMLParser(answer.text.replace("\x00", ""))
+            document = self._parse(answer)
+            if document is None:
+                continue
             if is_product(document) and product_key(answer.url) not in given:
                 # A theme that marks its lists in its own way leads here as if to another list.
                 given.add(product_key(answer.url))
@@ -107,6 +110,13 @@ class _Walk:
         except StoreError as error:
             if is_first:
                 raise
+            self._note(error)
+        return None
+
+    def _parse(self, answer: Answer) -> LexborHTMLParser | None:
+        try:
+            return parse_html(answer.text, answer.url)
+        except UnreadableAnswer as error:
             self._note(error)
         return None
 

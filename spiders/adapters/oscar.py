@@ -15,6 +15,7 @@ from aggregator.domain.web_addresses import is_on_site, with_query
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import origin, product_links
+from spiders.html_trees import parse_html
 from spiders.page_walks import check_page, walk_pages
 from spiders.site_names import site_name
 from spiders.untrusted import address, code, refused, text, whole
@@ -43,7 +44,7 @@ class OscarSource:
                     yield child
 
         def read(answer: Answer) -> Iterator[RawOffer | InvalidOffer]:
-            document = LexborHTMLParser(answer.text)
+            document = parse_html(answer.text, answer.url)
             found = _children(document, answer.url)
             parent = _number(answer.url)
             if found and answer.url not in parent_of and parent:
@@ -64,7 +65,7 @@ def _listed(store: Store, fetcher: Fetcher) -> Iterator[str]:
         # Beyond its last page the catalogue leads back to its first.
         if number > 1 and f"page={number}" not in answer.url:
             return
-        document = LexborHTMLParser(answer.text)
+        document = parse_html(answer.text, answer.url)
         known = len(seen)
         for link in document.css("article.product_pod h3 a[href]"):
             url = address(answer.url, link.attributes.get("href"))
@@ -83,7 +84,7 @@ def _listed(store: Store, fetcher: Fetcher) -> Iterator[str]:
 def _listing_url(store: Store, fetcher: Fetcher) -> str:
     """Where the catalogue begins: shops in several languages have it below the language's code."""
     answer = fetcher.get(f"{origin(store)}/")
-    for link in LexborHTMLParser(answer.text).css("a[href]")[:2000]:
+    for link in parse_html(answer.text, answer.url).css("a[href]")[:2000]:
         url = address(answer.url, link.attributes.get("href"))
         if url and url.partition("?")[0].endswith(LISTING) and is_on_site(url, store.url):
             return url.partition("?")[0]
@@ -198,7 +199,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
 
 
 def _check(answer: Answer) -> list[RawOffer | InvalidOffer]:
-    return [read_product(LexborHTMLParser(answer.text), answer.url)]
+    return [read_product(parse_html(answer.text, answer.url), answer.url)]
 
 
 platform = StorePlatform(
