@@ -146,7 +146,10 @@ def _known(
     return ProbeResult(
         url=root,
         platform=platform.name,
-        detection=_with_technologies(found, recognised),
+        # The platform's own signals come first; its marks would only repeat them.
+        detection=_with_technologies(
+            found, [one for one in recognised if one.technology.platform != platform.name]
+        ),
         robots=robots,
         hand_off=_hand_off_kind(platform, store, sample),
         requests=fetcher.requests,

@@ -96,14 +96,24 @@ class PageMarks:
         """The mark with where it was seen, or None."""
         if mark.place == "element":
             found = self._tree.css_first(mark.sought)
-            return Signal(f"element {mark.sought}", "home page") if found else None
+            return Signal(f"<{found.tag}> as it writes it", "home page") if found else None
         wanted = re.compile(mark.sought, re.IGNORECASE)
         for text in self._texts[mark.place]:
             match = wanted.search(text)
             if match:
-                seen = text if mark.place in {"meta", "cookie"} else match[0]
-                return Signal(f"{mark.place} {seen[:120]}", _WHERE.get(mark.place, "home page"))
+                return Signal(_words(mark.place, text, match[0])[:120], _WHERE.get(mark.place, "home page"))
         return None
+
+
+def _words(place: Place, text: str, match: str) -> str:
+    match_of_place = {
+        "meta": f"named as the page's {text.replace('=', ': ', 1)}",
+        "cookie": f"cookie {text}",
+        "header": f"header {text.partition(':')[0]}",
+        "asset": f"a file at {match}",
+        "script": f"script with {' '.join(match.split())}",
+    }
+    return match_of_place[place]
 
 
 _WHERE = {"header": "header", "cookie": "header"}

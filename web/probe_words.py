@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
 
-from web.presenters import Words, duration
+from aggregator.domain.errors import Click2CartError
+from aggregator.domain.money import Money
+from aggregator.domain.vocabulary import Availability
+from aggregator.platforms import installed_platforms
+from web.presenters import Words, availability, duration, money
 
 _HOUR = 3600
 INTERVALS = (6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 48 * _HOUR, 168 * _HOUR)
@@ -34,6 +39,44 @@ def confidence_words(confidence: float) -> Words:
     if confidence >= 0.6:
         return Words(_("fairly sure"), "info")
     return Words(_("not sure"), "warn")
+
+
+def source_words(kind: str) -> str:
+    """Where offers are read from."""
+    words = {
+        "store_api": _("its API for shop pages"),
+        "products_json": _("its list of products (JSON)"),
+        "graphql": _("its GraphQL API"),
+        "shop_api": _("its GraphQL API"),
+        "webservice": _("its web service"),
+        "feed": _("a product feed"),
+        "sitemap": _("its sitemap"),
+        "pages": _("its product pages"),
+        "ucp": _("its commerce profile"),
+    }
+    return str(words.get(kind, kind.replace("_", " ")))
+
+
+def price_words(price: object, currency: object) -> str:
+    """A sample's price in the reader's format; as it came where that cannot be done."""
+    try:
+        return money(Money(Decimal(str(price)), str(currency)))
+    except (Click2CartError, ArithmeticError, ValueError):
+        return f"{price} {currency or ''}".strip()
+
+
+def availability_words(value: object) -> Words:
+    """A sample's availability, as shoppers read it."""
+    try:
+        return availability(Availability(str(value)) if value else None)
+    except ValueError:
+        return availability(None)
+
+
+def platform_title(name: object) -> str:
+    """What people call a platform."""
+    platform = installed_platforms().get(str(name))
+    return platform.title if platform else str(name)
 
 
 def interval_words(seconds: int) -> str:

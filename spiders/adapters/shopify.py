@@ -240,6 +240,7 @@ def detect(evidence: Evidence) -> Detection:
         name=text(meta.get("name"), 100),
         currency=code(cart.get("currency")) or code(meta.get("currency")),
         country=code(meta.get("country")),
+        listed=whole(meta.get("published_products_count")),
     )
 
 

@@ -251,6 +251,7 @@ def detect(evidence: Evidence) -> Detection:
                 name=site_name(home),
                 currency=text(mapping(first.get("prices")).get("currency_code"), 3),
                 options={"woocommerce_version": version[1]} if version else {},
+                listed=whole(listing.headers.get("x-wp-total")),
             )
         if listing is None or listing.status != 404:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, url_for
 from flask_babel import gettext as _
@@ -17,10 +18,9 @@ from aggregator.domain.operations import StoreProbe
 from aggregator.domain.shipping import ShippingRule, ShippingTier
 from aggregator.platforms import StorePlatform, installed_platforms
 from aggregator.secrets import StoreSecrets
-from web import context
+from web import context, probe_words
 from web.db import current_session, roll_back
 from web.pages.operations import admit_operators
-from web.probe_words import INTERVALS, confidence_words, hand_off_words, interval_words, suggested_slug
 
 pages = Blueprint("add_store", __name__, url_prefix="/operations/add")
 pages.before_request(admit_operators)
@@ -30,11 +30,16 @@ _OPTION = "option."
 @pages.context_processor
 def words() -> dict[str, object]:
     """What the templates call."""
-    return {
-        "hand_off_words": hand_off_words,
-        "confidence_words": confidence_words,
-        "interval_words": interval_words,
-    }
+    shown = (
+        probe_words.hand_off_words,
+        probe_words.confidence_words,
+        probe_words.interval_words,
+        probe_words.source_words,
+        probe_words.price_words,
+        probe_words.availability_words,
+        probe_words.platform_title,
+    )
+    return {function.__name__: function for function in shown}
 
 
 @pages.get("")
@@ -118,8 +123,8 @@ def _proposed(probe: StoreProbe) -> dict[str, str]:
     found = probe.result or {}
     schedule = found.get("schedule") or {}
     return {
-        "name": str(found.get("name") or ""),
-        "slug": suggested_slug(str(found.get("name") or ""), str(found.get("url") or "")),
+        "name": str(found.get("name") or "") or urlsplit(str(found.get("url") or "")).netloc,
+        "slug": probe_words.suggested_slug(str(found.get("name") or ""), str(found.get("url") or "")),
         "currency": str(found.get("currency") or ""),
         "country": str(found.get("country") or ""),
         "interval": str(schedule.get("interval_seconds") or context.current_settings().crawl_interval),
@@ -128,7 +133,7 @@ def _proposed(probe: StoreProbe) -> dict[str, str]:
 
 def _intervals(form: Mapping[str, str]) -> list[int]:
     proposed = form.get("interval", "")
-    return sorted({*INTERVALS, *([int(proposed)] if _is_interval(proposed) else [])})
+    return sorted({*probe_words.INTERVALS, *([int(proposed)] if _is_interval(proposed) else [])})
 
 
 def _is_interval(text: str) -> bool:
