@@ -13,6 +13,7 @@ from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Answer, Fetcher
 from aggregator.fetching.answers import gunzipped_if_gzip
 from aggregator.settings import Settings
+from spiders.html_trees import is_too_deep
 
 MOST_REQUESTS = 8
 _MOST_BYTES = 20_000_000
@@ -117,7 +118,7 @@ class Turn:
 
 
 def as_page(answer: Answer) -> Page:
-    """An answer as detection reads it, a gzip file's content decompressed."""
+    """An answer as detection reads it, a gzip file's content decompressed; nothing of a page nested without end."""
     body = answer.body
     if body.startswith(b"\x1f\x8b"):
         pieces: list[bytes] = []
@@ -129,4 +130,5 @@ def as_page(answer: Answer) -> Page:
         except StoreError:
             pass  # Cut off in the middle of the file: its beginning is enough to tell what it is.
         answer = Answer(answer.url, answer.status, {}, b"".join(pieces))
-    return Page(answer.url, answer.status, answer.headers, answer.text)
+    text = answer.text
+    return Page(answer.url, answer.status, answer.headers, "" if is_too_deep(text) else text)

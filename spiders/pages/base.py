@@ -9,6 +9,7 @@ from typing import Protocol
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from aggregator.domain.web_addresses import comparable_address
+from spiders.html_trees import is_too_deep
 from spiders.untrusted import address, text
 
 
@@ -31,7 +32,9 @@ class Document:
         self.url = response.url
         # A NUL would end the text for the parser, and everything after it would be lost.
         html = response.text
-        self.html = html.replace("\x00", "") if "\x00" in html else html
+        # Such a page is refused as a whole: parsing it would not come to an end.
+        self.is_too_deep = is_too_deep(html)
+        self.html = "" if self.is_too_deep else html.replace("\x00", "") if "\x00" in html else html
 
     @cached_property
     def tree(self) -> LexborHTMLParser:

@@ -36,9 +36,13 @@ class ProductPage:
     def to_raw_offers(self) -> list[RawOffer | InvalidOffer]:
         """The page's own product as offers, one a variant; never the products that it only mentions.
 
-        An offer whose sources contradict each other, and a page that only a browser could read, are kept as
-        InvalidOffer with the reason.
+        An offer whose sources contradict each other, a page that only a browser could read, and one that is nested
+        without end are kept as InvalidOffer with the reason.
         """
+        if self.document.is_too_deep:
+            address = self.document.url
+            detail = "nests its elements too deep to be read"
+            return [refused("unreadable_page", {}, external_id=address, url=address, detail=detail)]
         reading = self.reading
         if reading.needs_browser:
             url = self.document.canonical_url

@@ -7,7 +7,11 @@ import time
 import pytest
 
 from aggregator.domain.errors import UnreadableAnswer
+from aggregator.domain.offers import InvalidOffer
+from aggregator.fetching import Answer
 from spiders.html_trees import is_too_deep, parse_html
+from spiders.pages import select_page
+from spiders.probe_evidence import as_page
 
 MANY = 400_000
 
@@ -25,6 +29,16 @@ def test_endless_nesting_is_refused_at_once(page: str) -> None:
     with pytest.raises(UnreadableAnswer, match="nests its elements too deep"):
         parse_html(page, "https://shop.example/p")
     assert time.process_time() - before < 2
+
+
+def test_a_page_nested_without_end_is_kept_as_unreadable() -> None:
+    before = time.process_time()
+    answer = Answer("https://shop.example/p", 200, {}, b"<div>" * MANY)
+    (kept,) = select_page(answer).to_raw_offers()
+    assert isinstance(kept, InvalidOffer)
+    assert (kept.reason, kept.detail) == ("unreadable_page", "nests its elements too deep to be read")
+    assert as_page(answer).text == ""
+    assert time.process_time() - before < 3
 
 
 @pytest.mark.parametrize(
