@@ -21,6 +21,8 @@ _FEED = "merchant_feed"
 _FOR_PAGES = 3
 _HINTED_TURN = 4
 _UNHINTED_TURN = 1
+# An API may want its question asked by GET or by POST.
+_HEADLESS_TURN = 2
 # Servers without a storefront of their own, told by their API alone.
 _HEADLESS = ("vendure", "medusa", "saleor")
 _READABLE = {technology.platform for technology in READABLE}
@@ -83,7 +85,8 @@ def _turns(fetcher: Fetcher, home: Page, recognised: list[Recognised]) -> Iterat
         yield _PlatformTurn(installed[_GENERIC], MOST_REQUESTS, is_marked=False)
     for name in _blind(made_with, has_pages=has_pages):
         if name in installed and name not in hinted:
-            yield _PlatformTurn(installed[name], _UNHINTED_TURN, is_marked=False)
+            allowance = _UNHINTED_TURN if has_pages else _HEADLESS_TURN
+            yield _PlatformTurn(installed[name], allowance, is_marked=False)
 
 
 def _blind(made_with: set[str], *, has_pages: bool) -> list[str]:

@@ -24,6 +24,7 @@ from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import bigcommerce_storefront, generic
 from spiders.handoffs import origin, product_links
+from spiders.json_pages import page_json
 from spiders.live_checks import state_of, unknown_state
 from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
@@ -46,6 +47,7 @@ PAGE_SIZE = 250
 _MOST_PAGES = 4000
 _API = "https://api.bigcommerce.com/stores"
 _SITEMAP = "/xmlsitemap.php"
+_CARTS = "/api/storefront/carts"
 _MARKS = (
     ("meta platform=bigcommerce", 0.6, re.compile(r"<meta\b[^>]*\bplatform=[\"']?bigcommerce", re.I)),
     ("assets of cdn…bigcommerce.com", 0.5, re.compile(r"//cdn\d*\.bigcommerce\.com/s-\w+/", re.I)),
@@ -229,10 +231,15 @@ def detect(evidence: Evidence) -> Detection:
         seen.append(("cookie", 0.5))
     if not seen:
         return NOT_DETECTED
-    page = evidence.get(_SITEMAP) if sum(weight for _, weight in seen) >= 0.8 else None
-    if page is None or page.status != 200 or "<sitemapindex" not in page.text[:2000]:
+    if sum(weight for _, weight in seen) < 0.8:
         return Detection(confidence=0.4, signals=tuple(signals))
-    signals.append(Signal("a sitemap index", _SITEMAP))
+    page = evidence.get(_SITEMAP)
+    if page is not None and page.status == 200 and "<sitemapindex" in page.text[:2000]:
+        signals.append(Signal("a sitemap index", _SITEMAP))
+    elif isinstance(page_json(evidence.get(_CARTS)), list):
+        signals.append(Signal("the storefront's own API", _CARTS))
+    else:
+        return Detection(confidence=0.4, signals=tuple(signals))
     root = read_web_address(home.url).origin
     return Detection(
         confidence=0.9,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from aggregator.domain.errors import StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
-from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signal, Source, Store
+from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Page, Signal, Source, Store
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.graphql import GraphQLProblem, ask_graphql
@@ -186,7 +186,9 @@ def detect(evidence: Evidence) -> Detection:
     if not at_home and not is_bare_api(home) and not _NAMED.search(home.text[:1_000_000]):
         return NOT_DETECTED
     api = evidence.get(API_PATH)
-    if api is None or _MARK not in api.headers.get("access-control-expose-headers", "").lower():
+    if not _is_named(api):
+        api = evidence.post_json(API_PATH, {"query": "{activeChannel{code}}"})
+    if api is None or not _is_named(api):
         return Detection(confidence=0.5, signals=(Signal(_MARK, "header"),)) if at_home else NOT_DETECTED
     signals = [Signal(f"{_MARK} among the readable headers", API_PATH)]
     if at_home:
@@ -196,6 +198,13 @@ def detect(evidence: Evidence) -> Detection:
         signals=tuple(signals),
         sources=(Source(kind="shop_api", url=api.url.partition("?")[0]),),
     )
+
+
+def _is_named(api: Page | None) -> bool:
+    """Whether an answer has the header, or names it among those that scripts may read."""
+    if api is None:
+        return False
+    return _MARK in api.headers or _MARK in api.headers.get("access-control-expose-headers", "").lower()
 
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
