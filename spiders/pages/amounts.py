@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from aggregator.domain.money import CURRENCIES, currency_exponent
 from aggregator.domain.normalization.currencies import country_currency, currency_marks, read_currency
@@ -51,7 +52,8 @@ class Amount:
         return read_number(self.number, currency)
 
 
-def find_amounts(folded: str) -> list[Amount]:
+@lru_cache(maxsize=4096)
+def find_amounts(folded: str) -> tuple[Amount, ...]:
     """The amounts in a case-folded text, at most eight."""
     found: list[Amount] = []
     for match in _NUMBERS.finditer(folded):
@@ -65,9 +67,10 @@ def find_amounts(folded: str) -> list[Amount]:
             found.append(Amount(match[0], after[1] if after else None, start, after.end() if after else end))
         if len(found) == 8:
             break
-    return found
+    return tuple(found)
 
 
+@lru_cache(maxsize=2048)
 def mark_alone(folded: str) -> str | None:
     """The mark, where a text is nothing else."""
     if len(folded) > 12:
@@ -76,6 +79,7 @@ def mark_alone(folded: str) -> str | None:
     return match[1] if match else None
 
 
+@lru_cache(maxsize=4096)
 def read_number(number: str, currency: str | None) -> Decimal:
     """A number as people write it; digits of every script."""
     compact = re.sub(r"[ \u00a0\u202f'’٬]", "", number).replace("٫", ".")
@@ -97,6 +101,7 @@ def read_number(number: str, currency: str | None) -> Decimal:
     return Decimal(compact)
 
 
+@lru_cache(maxsize=1024)
 def currency_of(mark: str | None, country: str | None) -> str | None:
     """What a mark stands for in that country; None where it may be several currencies."""
     if mark is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from aggregator.domain.web_addresses import comparable_address
-from spiders.html_trees import is_too_deep
+from spiders.html_trees import is_too_deep, is_too_wide
 from spiders.untrusted import address, text
 
 
@@ -30,10 +31,10 @@ class Document:
 
     def __init__(self, response: HtmlResponse) -> None:
         self.url = response.url
-        # A NUL would end the text for the parser, and everything after it would be lost.
         html = response.text
         # Such a page is refused as a whole: parsing it would not come to an end.
-        self.is_too_deep = is_too_deep(html)
+        self.is_too_deep = is_too_deep(html) or is_too_wide(html)
+        # A NUL would end the text for the parser, and everything after it would be lost.
         self.html = "" if self.is_too_deep else html.replace("\x00", "") if "\x00" in html else html
 
     @cached_property
@@ -134,3 +135,19 @@ def fold_words(words: str) -> str:
 def node_text(node: LexborNode) -> str | None:
     """The text of an element, its pieces apart from each other."""
     return text(" ".join(node.text(separator=" ").split()))
+
+
+def host_of(url: str) -> str:
+    """The host of an address, empty where it has none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def path_of(url: str) -> str:
+    """The path of an address with its escapes undone, empty where it has none."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""

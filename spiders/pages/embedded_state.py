@@ -89,27 +89,50 @@ class EmbeddedProduct:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """The product looked for: its name, the words of that, and the numbers in the page's address."""
+
+    name: str
+    words: list[str]
+    numbers: set[str]
+
+    def may_be(self, found: dict[str, Any]) -> bool:
+        """Whether one of an object's names has a word of the name in it: a quick look before a close one."""
+        for key in _NAME_KEYS & found.keys():
+            said = found[key]
+            if isinstance(said, str):
+                folded = said[:400].casefold()
+                if any(word in folded for word in self.words):
+                    return True
+        return False
+
+    @property
+    def telling(self) -> list[str]:
+        """What a script about it has in it: the longest plain words of its name, or a number of the address."""
+        plain = sorted(re.findall(r"[A-Za-z0-9]{3,}", self.name), key=len, reverse=True)[:2]
+        return [*plain, *self.numbers] or [""]
+
+
 def embedded_products(document: Document, name: str) -> list[EmbeddedProduct]:
     """The scripts' products that are this page's own, the surest first; at most six."""
     found: list[EmbeddedProduct] = []
     budget = [_MOST_VALUES]
-    numbers = set(re.findall(r"\d{4,}", document.url))
-    for where, value in _values(document, _telling_words(name, numbers)):
-        _collect(value, where, name, numbers, found, budget)
+    if not name:
+        return []
+    words = re.findall(r"\w{2,}", name.casefold())[:12] or [name.casefold()]
+    sought = _Sought(name, words, set(re.findall(r"\d{4,}", document.url)))
+    for where, value in _values(document, sought):
+        _collect(value, where, sought, found, budget)
         if budget[0] <= 0:
             break
     found.sort(key=lambda product: -product.score)
     return found[:6]
 
 
-def _telling_words(name: str, numbers: set[str]) -> list[str]:
-    """What a script about this product has in it: the longest plain word of its name, a number of its address."""
-    words = sorted(re.findall(r"[A-Za-z0-9]{3,}", name), key=len, reverse=True)[:2]
-    return [*words, *numbers] or [""]
-
-
-def _values(document: Document, telling: list[str]) -> Iterator[tuple[str, Any]]:
+def _values(document: Document, sought: _Sought) -> Iterator[tuple[str, Any]]:
     left = _MOST_BYTES
+    telling = sought.telling
     for node in document.script_nodes:
         kind = (node.attributes.get("type") or "").split(";")[0].strip().lower()
         if "ld+json" in kind or node.attributes.get("src"):
@@ -139,7 +162,7 @@ def _values(document: Document, telling: list[str]) -> Iterator[tuple[str, Any]]
 
 
 def _collect(
-    value: Any, where: str, name: str, numbers: set[str], found: list[EmbeddedProduct], budget: list[int]
+    value: Any, where: str, sought: _Sought, found: list[EmbeddedProduct], budget: list[int]
 ) -> None:
     stack: list[tuple[Any, int, Any]] = [(value, 0, None)]
     while stack and budget[0] > 0:
@@ -148,9 +171,9 @@ def _collect(
         if isinstance(current, dict):
             if not _CURRENCY_KEYS.isdisjoint(current):
                 currency = next((value for key in _CURRENCY_KEYS if (value := current.get(key))), currency)
-            if not _NAME_KEYS.isdisjoint(current):
+            if not _NAME_KEYS.isdisjoint(current) and sought.may_be(current):
                 flat = {_folded(str(key)): inner for key, inner in current.items()}
-                product = _product(flat, where, name, numbers, _first(flat, _CURRENCIES) or currency)
+                product = _product(flat, where, sought, _first(flat, _CURRENCIES) or currency)
                 if product is not None:
                     found.append(product)
             if depth < 25:
@@ -168,13 +191,11 @@ def _folded(key: str) -> str:
     return _FOLD.sub("", key[:60].lower())
 
 
-def _product(
-    flat: dict[str, Any], where: str, name: str, numbers: set[str], currency: Any
-) -> EmbeddedProduct | None:
+def _product(flat: dict[str, Any], where: str, sought: _Sought, currency: Any) -> EmbeddedProduct | None:
     said = next((words for key in _NAMES if isinstance(words := flat.get(key), str) and words), None)
     if said is None:
         return None
-    agrees = agreement(name, said[:400]) if name else 0.0
+    agrees = agreement(sought.name, said[:400])
     if agrees <= 0.3:
         return None
     price = _price(flat)
@@ -182,7 +203,7 @@ def _product(
     gtin = next((read for key in _GTINS if (read := code(flat.get(key)))), None)
     if price is None and sku is None and gtin is None:
         return None
-    is_addressed = sku is not None and sku in numbers
+    is_addressed = sku is not None and sku in sought.numbers
     if agrees < 0.8 and not (is_addressed and agrees > 0.3):
         return None
     brand = next((words for key in _BRANDS if (words := _brand(flat.get(key)))), None)

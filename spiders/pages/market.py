@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from babel.core import get_global
 
-from spiders.pages.base import Document
+from spiders.pages.base import Document, host_of
 
 _REGION = re.compile(r"^[a-z]{2,3}(?:[-_][A-Za-z]{4})?[-_]([A-Za-z]{2})\b")
 _NOT_COUNTRIES = frozenset(
@@ -39,7 +38,7 @@ _SPOKEN_IN_ONE = frozenset(
 
 def page_country(document: Document) -> str | None:
     """The country (ISO 3166) of the page: its domain, else its language's region, else a language of one country."""
-    host = urlsplit(document.url).hostname or ""
+    host = host_of(document.url)
     ending = host.rpartition(".")[2].lower()
     if len(ending) == 2 and ending not in _NOT_COUNTRIES:
         return "GB" if ending == "uk" else ending.upper()

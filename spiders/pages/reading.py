@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborNode
 
@@ -20,7 +20,7 @@ from aggregator.domain.normalization.prices import UnreadablePrice, read_amount
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.vocabulary import Availability, read_availability
 from spiders.pages.amounts import currency_of, find_amounts
-from spiders.pages.base import Document
+from spiders.pages.base import Document, path_of
 from spiders.pages.candidates import Candidate, as_reading, best
 from spiders.pages.embedded_state import EmbeddedProduct, embedded_products
 from spiders.pages.market import page_country
@@ -169,9 +169,7 @@ class _Reading:
             self._add("title", self.heading, "visible_text", "the title element", 0.95)
         elif self.names:
             self._add("title", self.names[0], "visible_text", "<title>", 0.3)
-        chosen = best(
-            self.candidates.get("title", []), lambda name: tuple(tokens(name)), self.rules.get("title")
-        )
+        chosen = best(self.candidates.get("title", []), tokens, self.rules.get("title"))
         return str(chosen.value) if chosen else ""
 
     # --- candidates --------------------------------------------------------------------------------------------
@@ -219,7 +217,7 @@ class _Reading:
     def _add_number_of_address(self) -> None:
         """The number in the page's address, where the page itself goes on using it."""
         if not self.candidates.get("sku"):
-            found = re.findall(r"(?<!\d)\d{5,14}(?!\d)", urlsplit(self.document.url).path)
+            found = re.findall(r"(?<!\d)\d{5,14}(?!\d)", path_of(self.document.url))
             if found and self.document.html.count(found[-1]) > 3:
                 self._add("sku", found[-1], "address", self.document.url)
 
@@ -425,7 +423,7 @@ class _Reading:
         for position, candidate in enumerate(known):
             if mine.issuperset(tokens(str(candidate.value))):
                 known[position] = replace(candidate, weight=min(0.98, candidate.weight + 0.15))
-        chosen = best(known, lambda value: tuple(tokens(str(value))), self.rules.get("brand"))
+        chosen = best(known, lambda value: tokens(str(value)), self.rules.get("brand"))
         return str(chosen.value) if chosen else None
 
     def _chosen(self, name: str) -> str | None:

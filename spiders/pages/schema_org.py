@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from aggregator.domain.offers import RawOffer
 from aggregator.domain.web_addresses import comparable_address
@@ -95,8 +96,14 @@ def main_product(graph: ItemGraph, document: Document) -> Item | None:
 
 def _is_own(graph: ItemGraph, item: Item, document: Document) -> bool:
     named = [graph.text(item, "url"), item.id, graph.text(item, "mainentityofpage")]
-    addresses = (address(document.url, value) for value in named if value and not value.startswith("#"))
+    addresses = (_joined(document.url, value) for value in named if value and not value.startswith("#"))
     return any(value and comparable_address(value) in document.own_addresses for value in addresses)
+
+
+@lru_cache(maxsize=512)
+def _joined(base: str, value: str | None) -> str | None:
+    """Variants repeat each other's addresses."""
+    return address(base, value)
 
 
 class _Reader:
@@ -180,7 +187,7 @@ class _Reader:
             mpn=self._from(product, offer, "mpn"),
             sku=sku,
             category=self._category(product),
-            image_url=address(self._document.url, self._inherited(product, "image")),
+            image_url=_joined(self._document.url, self._inherited(product, "image")),
             item_group_id=group_id,
             variant_attributes=attributes if is_variant or group_id else {},
             seller=self._seller(offer),
@@ -202,7 +209,7 @@ class _Reader:
         """The page's own address; a variant's own one where it has one on this site."""
         if is_variant:
             for item in (offer, product):
-                own = address(self._document.url, self._graph.text(item, "url")) if item else None
+                own = _joined(self._document.url, self._graph.text(item, "url")) if item else None
                 if own:
                     return own
         return self._document.canonical_url
@@ -235,15 +242,14 @@ class _Reader:
                 return " > ".join(middle) or None
         return None
 
+    @cached_property
+    def _shop_names(self) -> set[str]:
+        named = [self._graph.text(item, "name") for item in self._graph.outermost if not item.is_a(PRODUCTS)]
+        return {fold_words(name) for name in (*named, self._document.meta("og:site_name")) if name}
+
     def _seller(self, offer: Item | None) -> str | None:
         """Who sells it, unless that is the shop itself."""
         name = self._graph.text(offer, "seller", "offeredby") if offer else None
-        own = {
-            fold_words(words)
-            for item in self._graph.outermost
-            if not item.is_a(PRODUCTS) and (words := self._graph.text(item, "name"))
-        }
-        site = self._document.meta("og:site_name")
-        if name is None or fold_words(name) in own or (site and fold_words(name) == fold_words(site)):
+        if name is None or fold_words(name) in self._shop_names:
             return None
         return None if name.startswith("http") else name

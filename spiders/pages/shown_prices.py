@@ -104,7 +104,7 @@ def _prefer_reduced(found: list[ShownPrice]) -> None:
                 higher.is_former = True
 
 
-def _joined(pieces: list[Piece], index: int) -> tuple[str, list[Amount], int]:
+def _joined(pieces: list[Piece], index: int) -> tuple[str, tuple[Amount, ...], int]:
     """The text of a price that the page cut in pieces: "63" <sup>"07"</sup> "lei" is "63.07 lei"."""
     words = pieces[index].folded
     last = index
@@ -188,6 +188,9 @@ def _judge(
     country: str | None, currency: str | None, known: Collection[Decimal],
 ) -> ShownPrice | None:  # fmt: skip
     piece = pieces[index]
+    if piece.is_title and amount.mark is None:
+        # A number in the title is a model's, unless a currency stands with it.
+        return None
     named = currency_of(amount.mark, country)
     value = amount.value(named or currency)
     if value <= 0:
@@ -214,9 +217,6 @@ def _judge(
         return None
     score = 0.0
     if piece.is_title:
-        # A number in the title is a model's, unless a currency stands with it.
-        if amount.mark is None:
-            return None
         score -= 0.5
     score += 2.0 if amount.mark else 0.0
     score += 2.0 if is_classed else 0.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
+from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
 from aggregator.domain.normalization.names import fold
 from spiders.pages.amounts import find_amounts
-from spiders.pages.base import Document
+from spiders.pages.base import Document, host_of, path_of
 
 _WORD = re.compile(r"[^\W_]+")
 _BREAK = re.compile(r"\s+[|–—·:»«~-]\s+|\s*[|｜]\s*|\s+//\s+")
@@ -23,9 +23,10 @@ _MOST_LOOKED_AT = 60
 _LEADING_MARKS = re.compile(r"^[\W_]+(?=\w)")
 
 
-def tokens(text: str) -> list[str]:
-    """The words of a text for comparing: letters and digits, case folded."""
-    return _WORD.findall(fold(text))
+@lru_cache(maxsize=2048)
+def tokens(text: str) -> tuple[str, ...]:
+    """The words of a text for comparing: letters and digits, without case and accents."""
+    return tuple(_WORD.findall(fold(text[:_LONGEST])))
 
 
 def agreement(title: str, said: str) -> float:
@@ -57,7 +58,7 @@ def find_titles(document: Document, said: list[str]) -> list[LexborNode]:
 
 def address_words(url: str) -> str:
     """The words of the longest part of an address' path, where it has at least three."""
-    parts = (unquote(part).replace("-", " ").replace("_", " ") for part in urlsplit(url).path.split("/"))
+    parts = (part.replace("-", " ").replace("_", " ") for part in path_of(url).split("/"))
     longest = max(parts, key=len, default="").removesuffix(".html").removesuffix(".htm")
     return longest if len(longest.split()) >= 3 else ""
 
@@ -117,7 +118,7 @@ def without_site(name: str, document: Document) -> str:
     if len(parts) < 2:
         return name
     site = {"".join(tokens(words)) for words in document.site_names}
-    host = urlsplit(document.url).hostname or ""
+    host = host_of(document.url)
     labels = [label for label in host.removeprefix("www.").split(".")[:-1] if len(label) > 2]
 
     def is_site(part: str) -> bool:

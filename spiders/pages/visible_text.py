@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
@@ -78,11 +79,16 @@ def read_visible_text(
 
 def _turns_to_others(piece: Piece) -> bool:
     """Whether the page goes on with other products from here: a heading that says so."""
-    if len(piece.folded) > 70 or piece.frame.is_link or piece.is_title or not _OTHERS.match(piece.folded):
+    if len(piece.folded) > 70 or piece.frame.is_link or piece.is_title or not _is_about_others(piece.folded):
         return False
     return bool(_HEADING.search(piece.frame.label)) or (
         not piece.frame.is_clickable and len(piece.folded) < 45
     )
+
+
+@lru_cache(maxsize=8192)
+def _is_about_others(words: str) -> bool:
+    return _OTHERS.match(words) is not None
 
 
 def _availability(pieces: list[Piece], title: int) -> tuple[str, float, str] | None:
@@ -102,20 +108,18 @@ def _availability(pieces: list[Piece], title: int) -> tuple[str, float, str] | N
             elif buy is None:
                 buy = (near, piece.text)
             continue
-        found = _OUT.search(words)
-        if found:
-            wide = sum(ord(character) > 0x2E7F for character in words)
-            if (
-                out is None
-                and len(words) + wide <= 90
-                and not _ELSEWHERE.search(words)
-                and not any(map(_OTHER_CHOICE.search, piece.frame.labels(3)))
-                and not piece.frame.is_link
-            ):
-                out = (near, piece.text)
+        said = _stock_said(words)
+        if said is None:
             continue
-        if stock is None and len(words) <= 60 and _IN.search(words) and not _ELSEWHERE.search(words):
+        if said and stock is None:
             stock = (near, piece.text)
+        elif (
+            not said
+            and out is None
+            and not piece.frame.is_link
+            and not any(map(_OTHER_CHOICE.search, piece.frame.labels(3)))
+        ):
+            out = (near, piece.text)
     if out is not None and (buy is None or buy[0] > out[0] + 40):
         return "OutOfStock", 0.9, out[1][:80]
     if out is not None and buy is not None:
@@ -129,11 +133,20 @@ def _availability(pieces: list[Piece], title: int) -> tuple[str, float, str] | N
     return None
 
 
+@lru_cache(maxsize=8192)
+def _stock_said(words: str) -> bool | None:
+    """Whether a text says that there is some or none; None where it says neither, or of another place."""
+    if _OUT.search(words):
+        wide = sum(ord(character) > 0x2E7F for character in words)
+        return None if len(words) + wide > 90 or _ELSEWHERE.search(words) else False
+    return True if len(words) <= 60 and _IN.search(words) and not _ELSEWHERE.search(words) else None
+
+
 def _is_buying(pieces: list[Piece], index: int) -> bool:
     """Whether a clickable text buys: by its words, also cut in two, or by what the shop calls its button."""
     piece = pieces[index]
     words = piece.folded.lstrip(" +\u00a0›»")
-    if _BUY.match(words):
+    if _buys(words):
         return True
     following = pieces[index + 1] if index + 1 < len(pieces) else None
     if (
@@ -150,6 +163,16 @@ def _is_buying(pieces: list[Piece], index: int) -> bool:
     )
 
 
+@lru_cache(maxsize=8192)
+def _label_of(words: str) -> re.Match[str] | None:
+    return _LABEL.match(words)
+
+
+@lru_cache(maxsize=8192)
+def _buys(words: str) -> bool:
+    return _BUY.match(words) is not None
+
+
 def _labelled(pieces: list[Piece], title: int) -> dict[str, tuple[str, str]]:
     """Values beside label words: {field: (value, the label's text)}; the nearest to the title wins."""
     found: dict[str, tuple[str, str]] = {}
@@ -158,7 +181,7 @@ def _labelled(pieces: list[Piece], title: int) -> dict[str, tuple[str, str]]:
         words = piece.text
         if len(words) > 110 or (piece.is_title and ":" not in words):
             continue
-        match = _LABEL.match(piece.folded)
+        match = _label_of(piece.folded)
         if match is None or len(piece.folded) != len(words):
             continue
         label, rest = match["label"], words[match.start("value") :].strip()

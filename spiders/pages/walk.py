@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
+from spiders.pages.words import any_of, words_of
+
 MOST_PIECES = 420
 _MOST_NODES = 4000
-_MOST_BEFORE = 1500
+_MOST_BEFORE = 700
 _LONGEST = 240
 _NEVER_SHOWN = frozenset(
     {"script", "style", "noscript", "template", "svg", "iframe", "option", "optgroup", "datalist", "nav", "footer",
@@ -22,30 +24,19 @@ _HIDDEN_CLASSES = frozenset(
     "hidden hide d-none is-hidden ishidden u-hidden ng-hide display-none displaynone js-hidden invisible dn".split()
 )
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-# Parts of a page that are about other products, or about no product.
-_ASIDE = re.compile(
-    r"relat|recommend|recomm|recomend|similar|upsell|up-sell|cross-?sell|recently|last-?viewed|also-?(?:bought|like|view)|accessor"
-    r"|frequently|bought-?together|complete-?the|sponsor|mini-?cart|cart-?drawer|side-?cart|shopping-?cart|breadcrumb|footer"
-    r"|cookie|newsletter|review|comment|testimonial|mega-?menu|main-?menu|navbar|product-?(?:list|grid|carousel|slider|tile|card)s?\b"
-    r"|products-(?:grid|list|carousel)|installment|financ|store-?locator|suggest|bestsell|best-sell|trending|popular|login|"
-    r"\bfaq|shipping-?calc|warranty-?offer|service-?offer|alternativ|combin|cheaper-?elsewhere|tooltip|popover|ecredit|"
-    r"other-?(?:offer|seller|product)|more-?from|you-?may|might-?like|companion|addon|add-on\b"
-)
-_OWN = re.compile(
-    r"price|preis|prix|precio|buy|add-?to|stock|avail|main|detail|summary|info|page|wrap|body|content"
-)
-_CLICKABLE = re.compile(
-    r"\bbtn|btn\b|button|add-?to-?(?:cart|bag|basket)|addto|buy|purchase|basket|\bcta|comprar|kup|order"
-)
+_ASIDE = re.compile(any_of(words_of("aside_labels")))
+_OWN = re.compile(any_of(words_of("own_labels")))
+_CLICKABLE = re.compile(any_of(words_of("clickable_labels")))
+_JOINTS = str.maketrans("", "", "-_")
 
 
 @lru_cache(maxsize=8192)
 def _nature(label: str) -> tuple[bool, bool, bool]:
     """(about other things than the product, something to click, hidden) by an element's classes and id."""
-    words = label.split()
-    is_hidden = not _HIDDEN_CLASSES.isdisjoint(words)
-    is_aside = bool(_ASIDE.search(label)) and not _OWN.search(label)
-    return is_aside, bool(_CLICKABLE.search(label)), is_hidden
+    is_hidden = not _HIDDEN_CLASSES.isdisjoint(label.split())
+    joined = label.translate(_JOINTS)
+    is_aside = _ASIDE.search(joined) is not None and _OWN.search(joined) is None
+    return is_aside, _CLICKABLE.search(joined) is not None, is_hidden
 
 
 @dataclass(slots=True)

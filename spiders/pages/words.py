@@ -12,6 +12,7 @@ _LETTER = r"[a-zà-ɏͰ-ϿЀ-ӿ֐-׿؀-ۿ]"
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿가-힯฀-๿]")
 
 
+_Tree = dict[str, "_Tree"]
 _TABLE: dict[str, str] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 
 
@@ -26,8 +27,27 @@ def pattern_of(name: str) -> str:
 
 
 def any_of(words: Iterable[str]) -> str:
-    """A regular expression's group for any of the words, the longest first."""
-    return "(?:" + "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True)) + ")"
+    """A regular expression's group for any of the words, the longest of those that fit.
+
+    Common beginnings are written once, which makes it several times faster than a plain list of words.
+    """
+    tree: _Tree = {}
+    for word in words:
+        branch = tree
+        for character in word:
+            branch = branch.setdefault(character, {})
+        branch[""] = {}
+    return _written(tree)
+
+
+def _written(tree: _Tree) -> str:
+    endings = [re.escape(first) + _written(rest) for first, rest in tree.items() if first]
+    if not endings:
+        return ""
+    written = endings[0] if len(endings) == 1 else f"(?:{'|'.join(endings)})"
+    if "" not in tree:
+        return written
+    return f"(?:{written})?" if len(endings) == 1 else f"{written}?"
 
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str]:
