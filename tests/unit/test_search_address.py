@@ -12,7 +12,7 @@ from aggregator.domain.errors import InvalidInput
 from aggregator.domain.products import SearchQuery
 from web import search_address
 from web.context import local_path
-from web.presenters import leaf, parents, plain_amount, spaced, web_address
+from web.presenters import leaf, plain_amount, spaced, web_address
 from web.security import content_security_policy, host_name, is_plain_origin
 
 
@@ -133,11 +133,8 @@ def test_nothing_but_an_origin_gets_into_the_policy() -> None:
 
 
 def test_a_category_path_shows_its_last_step_first() -> None:
-    assert (leaf("Home > Kitchen > Kettles"), parents("Home > Kitchen > Kettles")) == (
-        "Kettles",
-        "Home › Kitchen",
-    )
-    assert (leaf("Kettles"), parents("Kettles")) == ("Kettles", "")
+    assert leaf("Home > Kitchen > Kettles") == "Kettles"
+    assert leaf("Kettles") == "Kettles"
     assert leaf(">") == ">"
 
 
