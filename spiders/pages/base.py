@@ -34,13 +34,15 @@ class Document:
         html = response.text
         # Such a page is refused as a whole: parsing it would not come to an end.
         self.is_too_deep = is_too_deep(html) or is_too_wide(html)
-        # A NUL would end the text for the parser, and everything after it would be lost.
-        self.html = "" if self.is_too_deep else html.replace("\x00", "") if "\x00" in html else html
+        self.html = "" if self.is_too_deep else html
+        # Bytes are searched faster than text.
+        self._bytes = self.html.encode("utf-8", "replace")
 
     @cached_property
     def tree(self) -> LexborHTMLParser:
         """The parsed page."""
-        return LexborHTMLParser(self.html)
+        # A NUL would end the text for the parser, and everything after it would be lost.
+        return LexborHTMLParser(self._bytes.replace(b"\x00", b"") if b"\x00" in self._bytes else self._bytes)
 
     @cached_property
     def _nodes(self) -> dict[str, list[LexborNode]]:
@@ -57,9 +59,12 @@ class Document:
 
     def having(self, scope: str, name: str) -> list[LexborNode]:
         """The elements with one of two attributes, where the page has the first at all."""
-        return (
-            self.tree.css(f"[{scope}], [{name}]") if scope in self.html or scope.title() in self.html else []
-        )
+        is_there = self.mentions(scope) or (scope == "itemscope" and self.mentions("itemScope"))
+        return self.tree.css(f"[{scope}], [{name}]") if is_there else []
+
+    def mentions(self, words: str) -> bool:
+        """Whether the page's source has these words anywhere: a quick look before a close one."""
+        return words.encode() in self._bytes
 
     @cached_property
     def canonical_url(self) -> str:

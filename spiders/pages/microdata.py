@@ -37,7 +37,7 @@ def read_microdata(document: Document) -> ItemGraph:
 
 def read_rdfa(document: Document) -> ItemGraph:
     """Every typeof of the page with its properties (RDFa Lite)."""
-    if "typeof=" not in document.html:
+    if not document.mentions("typeof="):
         return ItemGraph([], {})
     return _read(document.having("typeof", "property"), "typeof", "property", _rdfa_item)
 

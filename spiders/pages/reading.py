@@ -45,7 +45,7 @@ _FAR = 70
 _SHELL_WORDS = 40
 _UNSEEN = frozenset({"script", "style", "noscript", "template"})
 _NEAR = 40
-_A_FEW, _MANY = 60, 300
+_A_FEW, _MANY = 45, 300
 _CURRENCY_CODE = re.compile(r"""urrency(?:_?[cC]ode)?\\?["']?\s*[:=]\s*\\?["']([A-Z]{3})\\?["']""")
 _FIELDS = ("title", "price", "price_currency", "availability", "brand", "sku", "gtin", "mpn", "list_price")
 

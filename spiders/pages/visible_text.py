@@ -142,6 +142,11 @@ def _stock_said(words: str) -> bool | None:
     return True if len(words) <= 60 and _IN.search(words) and not _ELSEWHERE.search(words) else None
 
 
+@lru_cache(maxsize=8192)
+def _is_buy_button(label: str) -> bool:
+    return _BUTTON.match(label) is not None and _BUY_CONTEXT.search(label) is not None
+
+
 def _is_buying(pieces: list[Piece], index: int) -> bool:
     """Whether a clickable text buys: by its words, also cut in two, or by what the shop calls its button."""
     piece = pieces[index]
@@ -157,7 +162,7 @@ def _is_buying(pieces: list[Piece], index: int) -> bool:
     ):
         return True
     return (
-        any(_BUTTON.match(label) and _BUY_CONTEXT.search(label) for label in piece.frame.labels(2))
+        any(map(_is_buy_button, piece.frame.labels(2)))
         and not _NO_BUYING.search(words)
         and _OUT.search(words) is None
     )
