@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from aggregator.domain.errors import InvalidInput
+from aggregator.domain.errors import BasketError, InvalidInput
 from aggregator.domain.shipping import ShippingRule
 from aggregator.settings import Settings
+from aggregator.shopping.basket_files import read_shipping_rule
 from spiders.detection import ProbeResult
 
 
@@ -67,7 +68,8 @@ def add(
     from spiders.registration import add_store
 
     options = dict(_option(given) for given in settings_given)
-    rule = _shipping_rule(shipping) if shipping else None
+    currency = currency.upper() if currency else None
+    rule = _shipping_rule(shipping, currency) if shipping else None
     settings = Settings.from_env()
     with database(settings) as sessions:
         store, result = add_store(
@@ -80,7 +82,7 @@ def add(
             shipping=rule,
             platform=platform,
             country=country.upper() if country else None,
-            currency=currency.upper() if currency else None,
+            currency=currency,
         )
     if store is None:
         _print(result.to_json()) if as_json else _explain(result)
@@ -186,16 +188,21 @@ def _content(value: str, place: str) -> str:
         return value
     try:
         return Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{value[1:]} cannot be read: {error}", place=place) from error
+    except OSError as error:
+        raise InvalidInput(
+            f"{value[1:]} cannot be read ({error.strerror})",
+            place=place,
+            remedy="name a file that you may read",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{value[1:]} is no UTF-8 text", place=place, remedy="save it as UTF-8") from error
 
 
-def _shipping_rule(given: str) -> ShippingRule:
+def _shipping_rule(given: str, currency: str | None) -> ShippingRule:
     try:
-        document = json.loads(_content(given, "--shipping"))
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"is no JSON: {error}", place="--shipping") from error
-    return ShippingRule.from_json(document)
+        return read_shipping_rule(_content(given, "--shipping").encode(), currency)
+    except BasketError as error:
+        raise InvalidInput(error.problem, place=f"--shipping {error.place}", remedy=error.remedy) from error
 
 
 def _explain(result: ProbeResult) -> None:

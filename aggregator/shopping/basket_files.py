@@ -26,6 +26,7 @@ from aggregator.domain.shipping import ShippingRule, ShippingTier
 
 MAX_BYTES = 200_000_000
 MAX_TIERS = 100
+_MOST_DECIMALS = 3  # of ISO 4217's currencies
 
 _AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -36,8 +37,26 @@ def read_basket(content: bytes) -> Basket:
     """The basket a JSON file holds. Raises BasketError with the JSON path of the first fault."""
     if len(content) > MAX_BYTES:
         raise BasketError("the file is too large", place="$", remedy=f"at most {MAX_BYTES:,} bytes")
+    return _Reader(_document(content)).basket()
+
+
+def read_shipping_rule(content: bytes, currency: str | None) -> ShippingRule:
+    """A shipping rule by itself, written as in a basket; without a currency any one's decimals are taken.
+
+    Raises BasketError as `read_basket` does, also for a rule without a tier: nothing could ever be delivered.
+    """
+    reader = _Reader(_document(content))
+    reader.currency = currency or "any currency"
+    reader.decimals = currency_exponent(currency) if currency else _MOST_DECIMALS
+    rule = reader.shipping(reader.document, "$")
+    if not rule.tiers:
+        raise BasketError("no tier", place="$.tiers", remedy="give at least one, it may cost 0")
+    return rule
+
+
+def _document(content: bytes) -> object:
     try:
-        document = json.loads(
+        document: object = json.loads(
             content.decode("utf-8-sig"),
             parse_float=_number,
             parse_int=_number,
@@ -53,7 +72,7 @@ def read_basket(content: bytes) -> Basket:
         raise BasketError(problem, place="$", remedy="correct it there") from None
     except RecursionError:
         raise BasketError("nested too deeply", place="$", remedy="see the format of a basket") from None
-    return _Reader(document).basket()
+    return document
 
 
 class _Object(dict[str, object]):
@@ -120,10 +139,10 @@ class _Reader:
     def _store(self, value: object, path: str) -> BasketStore:
         fields = _fields(value, path, {"id"}, {"shipping"})
         shipping = fields.get("shipping")
-        rule = None if shipping is None else self._shipping(shipping, f"{path}.shipping")
+        rule = None if shipping is None else self.shipping(shipping, f"{path}.shipping")
         return BasketStore(_text(fields["id"], f"{path}.id"), rule)
 
-    def _shipping(self, value: object, path: str) -> ShippingRule:
+    def shipping(self, value: object, path: str) -> ShippingRule:
         fields = _fields(value, path, {"tiers"}, {"min_order", "currency"})
         self._same_currency(fields, path)
         tiers = _items(fields["tiers"], f"{path}.tiers", MAX_TIERS, self._tier)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aggregator.cli import main
 from aggregator.domain.carts import Basket, PlanStatus
 from aggregator.domain.errors import BasketError
-from aggregator.shopping.basket_files import read_basket
+from aggregator.shopping.basket_files import read_basket, read_shipping_rule
 from aggregator.shopping.plan_files import write_plan
 from aggregator.shopping.planning import plan_basket
 
@@ -190,6 +190,43 @@ PLAN_KEYS = (
     "status currency total bound complete units allocations stores missing frontier single_store "
     "cheapest_per_line cheapest_known_parts"
 ).split()
+
+
+def test_a_shipping_rule_by_itself_is_read_as_strictly_as_in_a_basket() -> None:
+    text = b'{"tiers": [{"min_subtotal": 0, "cost": 4.90}, {"min_subtotal": "50", "cost": "0"}]}'
+    assert read_shipping_rule(text, "EUR").to_json() == {
+        "tiers": [{"min_subtotal": "0", "cost": "4.90"}, {"min_subtotal": "50", "cost": "0"}],
+        "min_order": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "fault"),
+    [
+        ("[]", None, "$: [...] is not an object; give {...}"),
+        ('{"tiers": []}', None, "$.tiers: no tier; give at least one, it may cost 0"),
+        (
+            '{"tiers": [{"min_subtotal": "0", "cost": "4.9001"}]}',
+            None,
+            "$.tiers[0].cost: 4.9001 has more decimals than any currency has; at most 3",
+        ),
+        (
+            '{"tiers": [{"min_subtotal": "0", "cost": "490.5"}]}',
+            "JPY",
+            "$.tiers[0].cost: 490.5 has more decimals than JPY has; at most 0",
+        ),
+        (
+            '{"tiers": [{"min_subtotal": "0", "cost": "1"}], "free": "50"}',
+            None,
+            "$.free: unknown key; the keys here are currency, min_order, tiers",
+        ),
+        ("[" * 100_000, None, "$: nested too deeply; see the format of a basket"),
+    ],
+)
+def test_a_wrong_shipping_rule_is_named(text: str, currency: str | None, fault: str) -> None:
+    with pytest.raises(BasketError) as error:
+        read_shipping_rule(text.encode(), currency)
+    assert str(error.value) == fault
 
 
 def run_plan(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
