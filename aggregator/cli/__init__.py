@@ -89,7 +89,9 @@ def _database_problem(error: Exception) -> str | None:
 def _end(code: int, line: str | None = None) -> NoReturn:
     """End with at most one line of explanation; what a broken or full standard output still holds is let go."""
     if line:
-        click.echo(" ".join(line.split()), err=True)
+        # A store's words may be in it: nothing of them reaches the terminal as a command.
+        plain = "".join(letter if letter.isprintable() else " " for letter in line)
+        click.echo(" ".join(plain.split()), err=True)
     try:
         sys.stdout.flush()
     except OSError:

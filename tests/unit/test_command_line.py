@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from aggregator import cli
 from aggregator.cli import main
+from aggregator.domain.errors import UnreadableAnswer
 
 BASKET = {"currency": "EUR", "lines": [{"id": "l1", "quantity": 1}], "stores": [], "offers": []}
 
@@ -42,6 +43,17 @@ def test_a_wrong_call_is_told_on_one_line(
 ) -> None:
     assert run(monkeypatch, *arguments) == 2
     assert capsys.readouterr() == ("", f"{line}\n")
+
+
+def test_a_stores_words_do_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise UnreadableAnswer("https://shop.example/", "says \x1b[2J\r\n\x9b31mhello")
+
+    monkeypatch.setattr(cli, "commands", click.Command("click2cart", callback=fail))
+    assert run(monkeypatch) == 1
+    assert capsys.readouterr().err == "click2cart: https://shop.example/: says [2J 31mhello\n"
 
 
 @pytest.mark.parametrize("address", ["nonsense", "postgresql://somebody@127.0.0.1:port/name"])
