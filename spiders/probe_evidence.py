@@ -46,10 +46,10 @@ class RememberingFetcher(Fetcher):
 
     def stream(self, url: str, **options: Any) -> Iterator[bytes]:
         """As Fetcher.stream; of an address that was asked before, the beginning that is remembered."""
-        known = self._known.get(_key(url, None))
-        if isinstance(known, Answer) and known.status == 200:
-            return gunzipped_if_gzip([known.body], url=url)
-        return super().stream(url, **options)
+        if not self.knows(url):
+            return super().stream(url, **options)
+        answer = self.get(url).expect_ok()
+        return gunzipped_if_gzip([answer.body], url=answer.url)
 
     def knows(self, url: str, document: Any = None) -> bool:
         """Whether asking (without headers) would cost no request."""

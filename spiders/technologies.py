@@ -50,7 +50,7 @@ READABLE: tuple[Technology, ...] = (
     Technology(
         "woocommerce", "WooCommerce", "shop",
         (
-            _meta(r"^generator=woocommerce \d"), _cookie(r"^woocommerce_"), _asset(r"/plugins/woocommerce/"),
+            _meta(r"^generator=woocommerce \d"), _cookie(r"^woocommerce_"), _asset(r"/plugins/woocommerce/", 0.6),
             _script(r"\b(?:wc_add_to_cart_params|woocommerce_params|wcSettings)\b"),
             _element("body.woocommerce, body.woocommerce-js, .woocommerce ul.products", _WEAK),
             _header(r"^link: .*rel=\"?https://api\.w\.org/", 0.1),
@@ -129,7 +129,8 @@ READABLE: tuple[Technology, ...] = (
     Technology(
         "saleor", "Saleor", "shop",
         (
-            _asset(r"saleor\.imgix\.net|\.saleor\.cloud/"), _script(r"\bSALEOR(?:_API_URL)?\b|\.saleor\.cloud/graphql"),
+            _asset(r"saleor\.imgix\.net|\.saleor\.cloud/", 0.6),
+            _script(r"\bSALEOR(?:_API_URL)?\b|\.saleor\.cloud/graphql"),
             _header(r"^(?:link|content-security-policy): .*\.saleor\.cloud", _WEAK),
         ),
         "saleor",
@@ -211,7 +212,7 @@ BY_NAME: tuple[Technology, ...] = (
     Technology(
         "wordpress", "WordPress", "site",
         (
-            _meta(r"^generator=wordpress"), _asset(r"/wp-(?:content|includes)/"),
+            _meta(r"^generator=wordpress"), _asset(r"/wp-(?:content|includes)/", 0.6),
             _header(r"^link: .*api\.w\.org"), _element('link[rel="https://api.w.org/"]', _STRONG),
         ),
     ),

@@ -49,7 +49,11 @@ _API = "https://api.bigcommerce.com/stores"
 _SITEMAP = "/xmlsitemap.php"
 _CARTS = "/api/storefront/carts"
 _MARKS = (
-    ("meta platform=bigcommerce", 0.6, re.compile(r"<meta\b[^>]*\bplatform=[\"']?bigcommerce", re.I)),
+    (
+        "meta platform=bigcommerce",
+        0.6,
+        re.compile(r"<meta\b(?=[^<>]*\bplatform\b)[^<>]*=[\"']?bigcommerce", re.I),
+    ),
     ("assets of cdn…bigcommerce.com", 0.5, re.compile(r"//cdn\d*\.bigcommerce\.com/s-\w+/", re.I)),
     ("stencil's script", 0.4, re.compile(r"\bstencilBootstrap\(|/stencil/[0-9a-f-]{20,}", re.I)),
     ("bigcommerce_config", 0.4, re.compile(r"\bbigcommerce_config\b", re.I)),

@@ -59,7 +59,7 @@ def detect(evidence: Evidence) -> Detection:
 def _find_sitemap(evidence: Evidence) -> Page | None:
     robots = evidence.get("/robots.txt")
     named = re.findall(r"(?im)^\s*sitemap:\s*(\S+)", robots.text) if robots and robots.status == 200 else []
-    for place in named[:1] or USUAL_PLACES[:1]:
+    for place in chosen_sitemaps(named)[:1] or USUAL_PLACES[:1]:
         url = join_web_address(evidence.home.url, place)
         page = evidence.get(url) if url and is_on_site(url, evidence.home.url) else None
         if page is not None and page.status == 200 and _entries(page):

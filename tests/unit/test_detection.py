@@ -60,7 +60,8 @@ def test_a_probe_is_polite_and_names_the_software_it_saw(
 ) -> None:
     result, asked = results[case.name]
     assert result.requests == len(asked) <= MOST_REQUESTS
-    assert len(set(asked)) == len(asked), "nothing is asked for twice"
+    is_failing = case.answers["/"]["status"] >= 500
+    assert is_failing or len(set(asked)) == len(asked), "nothing is asked for twice"
     assert set(case.technologies) <= set(result.technologies)
     assert all(signal.what and signal.where for signal in result.detection.signals)
 
