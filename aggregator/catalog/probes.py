@@ -191,6 +191,7 @@ def new_store(result: Mapping[str, Any], confirmed: Confirmation, *, seal: Seal)
         url=str(result["url"]),
         platform=platform.name,
         name=confirmed.name or str(result.get("name") or "") or str(result["url"]).partition("//")[2],
+        is_name_proposed=not confirmed.name,
         slug=confirmed.slug,
         country=confirmed.country,
         currency=confirmed.currency,

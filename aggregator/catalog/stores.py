@@ -40,6 +40,8 @@ class NewStore:
     url: str
     platform: str
     name: str
+    # Read from the store and not said by a person: it must not replace a name that stands.
+    is_name_proposed: bool = False
     slug: str | None = None
     country: str | None = None
     currency: str | None = None
@@ -88,7 +90,9 @@ def register_store(session: Session, new: NewStore, *, may_move: bool = False) -
         row.next_crawl_at = datetime.now(UTC)
         row.crawl_interval = new.crawl_interval
         session.add(row)
-    row.name, row.url, row.platform = clean_text(new.name, 100) or slug, new.url, new.platform
+    if row.id is None or not new.is_name_proposed:
+        row.name = clean_text(new.name, 100) or slug
+    row.url, row.platform = new.url, new.platform
     row.country, row.currency = new.country or row.country, new.currency or row.currency
     row.options = {**row.options, **new.options}
     row.secret_options = {**row.secret_options, **new.secret_options}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -89,6 +90,12 @@ def test_two_processes_that_register_one_store_at_once_do_not_make_two(sessions:
         first.commit()
         with pytest.raises(Conflict, match="alpha is being registered by another process; try again"):
             late.result(30)
+
+
+def test_a_chosen_name_stands_when_the_store_is_added_again(session: Session) -> None:
+    register_store(session, replace(new_store("alpha"), name="My Alpha"))
+    register_store(session, replace(new_store("alpha"), name="ALPHA | cheap things", is_name_proposed=True))
+    assert get_store_summary(session, "alpha").name == "My Alpha"
 
 
 def test_a_slug_is_made_from_the_host(session: Session) -> None:
