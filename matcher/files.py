@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -75,9 +74,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         return
     try:
         if path.suffix.lower() in _PARQUET:
-            arrow, parquet = _parquet(path)
-            values = list(zip(*rows, strict=True)) or [() for _ in columns]
-            parquet.write_table(arrow.table(dict(zip(columns, map(list, values), strict=True))), path)
+            _write_parquet(path, columns, rows)
             return
         with path.open("w", newline="", encoding="utf-8") as file:
             _write_csv(file, columns, rows)
@@ -91,15 +88,35 @@ def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any
     writer.writerows(rows)
 
 
+def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    # Imported where it is needed: it takes longer to load than a small file takes to match.
+    import pyarrow
+    import pyarrow.parquet
+
+    values = list(zip(*rows, strict=True)) or [() for _ in columns]
+    table = pyarrow.table(dict(zip(columns, map(list, values), strict=True)))
+    pyarrow.parquet.write_table(table, path)
+
+
+def _parquet_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowException as error:
+        raise InvalidInput(f"not a Parquet file ({error})", place=str(path)) from error
+    _need(path, table.column_names, needed)
+    rows = (row for batch in table.to_batches(max_chunksize=10_000) for row in batch.to_pylist())
+    for number, row in enumerate(rows, start=1):
+        yield number, {name: "" if value is None else str(value) for name, value in row.items()}
+
+
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Each row with its line number; absent values are empty texts."""
     try:
         if path.suffix.lower() in _PARQUET:
-            _, parquet = _parquet(path)
-            table = parquet.read_table(path)
-            _need(path, table.column_names, needed)
-            for number, row in enumerate(table.to_pylist(), start=1):
-                yield number, {name: "" if value is None else str(value) for name, value in row.items()}
+            yield from _parquet_rows(path, needed)
             return
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -134,12 +151,3 @@ def _price(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return price if price.is_finite() and price > 0 else None
-
-
-def _parquet(path: Path) -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InvalidInput(
-            "Parquet needs the package pyarrow, which is not installed", place=str(path), remedy="use CSV"
-        ) from error

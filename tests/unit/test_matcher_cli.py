@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from aggregator.domain.errors import InvalidInput, NotFound
 from matcher.cli import match
@@ -37,6 +39,21 @@ def test_a_file_of_offers_becomes_a_file_of_clusters_and_figures(tmp_path: Path)
     again = tmp_path / "again.csv"
     run("run", SAMPLE / "offers.csv", "--output", again)
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_parquet_in_and_out_gives_the_same_clusters(tmp_path: Path) -> None:
+    offers, from_csv = tmp_path / "offers.parquet", tmp_path / "clusters.csv"
+    parquet.write_table(arrow_csv.read_csv(SAMPLE / "offers.csv"), offers)
+    run("run", SAMPLE / "offers.csv", "--output", from_csv)
+    run("run", offers, "--output", tmp_path / "clusters.parquet")
+    assert parquet.read_table(tmp_path / "clusters.parquet").to_pylist() == rows(from_csv)
+
+
+def test_what_is_no_parquet_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "offers.parquet"
+    path.write_bytes(b"offer_id,title")
+    with pytest.raises(InvalidInput, match="not a Parquet file"):
+        run("run", path, "--output", tmp_path / "c.csv")
 
 
 def test_clusters_on_standard_output_leave_the_figures_to_the_other_stream(
