@@ -168,7 +168,7 @@ def as_line(reading: PageReading) -> dict[str, Any]:
 
 def _fields(offer: Any, price: Decimal | None) -> dict[str, Any]:
     from aggregator.domain.vocabulary import read_availability, read_condition
-    from spiders.pages.reading import plain_amount
+    from spiders.pages.evidence import plain_amount
 
     availability, condition = read_availability(offer.availability), read_condition(offer.item_condition)
     amount = price if price is not None else plain_amount(offer.price, offer.price_currency)
