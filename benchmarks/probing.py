@@ -47,7 +47,7 @@ def main() -> int:
     for kind, count in sorted(counted.items(), reverse=True):
         print(f"| {kind[0]} | {kind[1]} | {right[kind]} | {count} |")
     print(
-        f"{len(installed_platforms())} platforms installed, {len(platforms - {'unknown'})} of them among the right verdicts; "
+        f"{len(installed_platforms())} platforms installed, {len(platforms - {'unknown'})} of them to be found; "
         f"{requests / counted.total():.1f} requests a probe, {1000 * seconds / counted.total():.0f} ms of CPU"
     )
     print("\n".join(wrong), end="\n" if wrong else "")

@@ -11,6 +11,7 @@ from typing import Literal
 from selectolax.lexbor import LexborHTMLParser
 
 from aggregator.domain.stores import Page, Signal
+from spiders.html_trees import is_too_deep, is_too_wide
 
 _MOST_HTML = 3_000_000
 _MOST_ELEMENTS = 600
@@ -56,6 +57,12 @@ class Recognised:
     signals: tuple[Signal, ...]
 
 
+def _parsed(page: Page) -> LexborHTMLParser:
+    """The page as a tree; an empty one where parsing would not come to an end."""
+    html = page.text[:_MOST_HTML].replace("\x00", "")
+    return LexborHTMLParser("" if is_too_deep(html) or is_too_wide(html) else html)
+
+
 class PageMarks:
     """What of a page carries marks, looked up once for all technologies."""
 
@@ -64,7 +71,7 @@ class PageMarks:
 
     @cached_property
     def _tree(self) -> LexborHTMLParser:
-        return LexborHTMLParser(self._page.text[:_MOST_HTML].replace("\x00", ""))
+        return _parsed(self._page)
 
     @cached_property
     def _texts(self) -> Mapping[str, list[str]]:
@@ -176,7 +183,7 @@ def find_obstacle(page: Page) -> str | None:
 
 def asks_to_sign_in(page: Page) -> bool:
     """Whether the page is little more than a form with a password field."""
-    tree = LexborHTMLParser(page.text[:_MOST_HTML].replace("\x00", ""))
+    tree = _parsed(page)
     if tree.css_first("form input[type=password i]") is None:
         return False
     return len(tree.css("a[href]")) < 15
@@ -184,7 +191,7 @@ def asks_to_sign_in(page: Page) -> bool:
 
 def is_empty_shell(page: Page) -> bool:
     """Whether scripts would have to draw the page: it has scripts, and hardly any words."""
-    tree = LexborHTMLParser(page.text[:_MOST_HTML].replace("\x00", ""))
+    tree = _parsed(page)
     has_scripts = tree.css_first("script") is not None
     for element in tree.css("script, style, noscript, template"):
         element.decompose()
