@@ -11,6 +11,8 @@ from spiders.pages.candidates import Candidate, best
 from spiders.pages.evidence import Evidence
 from spiders.pages.titles import tokens, without_site
 
+# Digits, or capitals with a digit among them: "550571276", "B00ABC1234".
+_ADDRESS_CODE = re.compile(r"(?<![A-Za-z0-9])(?:\d{5,14}|(?=[A-Z]*\d)[A-Z0-9]{8,14})(?![A-Za-z0-9])")
 _CODES = ("brand", "sku", "gtin", "mpn")
 
 
@@ -53,7 +55,7 @@ def add_details(evidence: Evidence) -> None:
 
 def _add_number_of_address(evidence: Evidence) -> None:
     """The number in the page's address, where the page itself goes on using it."""
-    found = re.findall(r"(?<!\d)\d{5,14}(?!\d)", path_of(evidence.document.url))
+    found = _ADDRESS_CODE.findall(path_of(evidence.document.url))
     if found and evidence.document.html.count(found[-1]) > 3:
         evidence.add("sku", found[-1], "address", evidence.document.url)
 

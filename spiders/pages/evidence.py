@@ -110,10 +110,12 @@ class Evidence:
 
     @property
     def needs_scripts(self) -> bool:
-        """Scripts are costly: they are read where markup lacks a price, or nothing tells codes and brand."""
+        """Scripts are costly: they are read where markup lacks a price or is not whole, and nothing tells the brand."""
         if not any(self.amount(offer.price) for offer in self.said):
             return True
-        return "brand" not in self.candidates and "sku" not in self.candidates
+        if "brand" in self.candidates:
+            return False
+        return "sku" not in self.candidates or not any(is_told_whole(one.main) for one in self.structured)
 
     @cached_property
     def shown(self) -> list[ShownPrice]:

@@ -44,7 +44,6 @@ def page_country(document: Document) -> str | None:
         return "GB" if ending == "uk" else ending.upper()
     for said in (document.language, document.meta("og:locale")):
         region = _REGION.match(said or "")
-        # English and Spanish pages of everywhere call themselves en-US and es-ES out of habit.
         if region and region[1].upper() in get_global("territory_currencies"):
             return region[1].upper()
     language = re.split(r"[-_]", document.language or document.meta("og:locale") or "")[0].lower()

@@ -44,6 +44,13 @@ _LABEL = re.compile(
     re.DOTALL,
 )
 _CODE = re.compile(r"#?\s?([A-Z0-9][\w./+-]{1,38})", re.IGNORECASE | re.ASCII)
+_CLASSED_SKU = re.compile(r"\bsku\b|product-?(?:sku|code|number)|item-?(?:number|code)|article-?number|artnr")
+_CLASSED = re.compile(
+    rf"{_CLASSED_SKU.pattern}|\bbrand\b|brand-?name|product-?brand|manufacturer|\bvendor\b|designer-?name"
+)
+_NO_BRAND = re.compile(r"visit|more|view|all |show|shop|see |brand|new|sale|from|by$")
+_DIGITS = re.compile(r"\d{3}|[€$£%]")
+_NEAR = 60
 _FAR = 130
 
 
@@ -168,6 +175,23 @@ def _is_buying(pieces: list[Piece], index: int) -> bool:
     )
 
 
+def _classed(pieces: list[Piece], title: int, found: dict[str, tuple[str, str]]) -> None:
+    """Brand and SKU by what the shop calls their elements, where no label word told them."""
+    for piece in pieces[max(0, title - 8) : title + _NEAR]:
+        label = piece.frame.label
+        if piece.is_title or len(piece.text) > 40 or not _CLASSED.search(label):
+            continue
+        name = "sku" if _CLASSED_SKU.search(label) else "brand"
+        if (
+            name not in found
+            and not _LABEL.fullmatch(piece.folded)
+            and (name == "sku" or not piece.frame.is_struck)
+        ):
+            kept = _read_value(name, piece.text, True)
+            if kept and not (name == "brand" and (_DIGITS.search(kept) or _NO_BRAND.search(piece.folded))):
+                found[name] = (kept, label.strip()[:60])
+
+
 @lru_cache(maxsize=8192)
 def _label_of(words: str) -> re.Match[str] | None:
     return _LABEL.match(words)
@@ -209,6 +233,7 @@ def _labelled(pieces: list[Piece], title: int) -> dict[str, tuple[str, str]]:
         kept = _read_value(name, value, has_sign or not rest)
         if kept:
             found[name] = (kept, words[:60])
+    _classed(pieces, title, found)
     return found
 
 

@@ -23,6 +23,8 @@ _STRUCK_TAGS = frozenset({"s", "del", "strike"})
 _HIDDEN_CLASSES = frozenset(
     "hidden hide d-none is-hidden ishidden u-hidden ng-hide display-none displaynone js-hidden invisible dn".split()
 )
+# Not "overflow-hidden", and not what is read out to those who do not see it.
+_HIDDEN = re.compile(r"(?<![\w-])(?!overflow|visually|sr-|a11y|x-|y-)[a-z]{1,8}-hidden(?![\w-])")
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _ASIDE = re.compile(any_of(words_of("aside_labels")))
 _OWN = re.compile(any_of(words_of("own_labels")))
@@ -33,7 +35,7 @@ _JOINTS = str.maketrans("", "", "-_")
 @lru_cache(maxsize=8192)
 def _nature(label: str) -> tuple[bool, bool, bool]:
     """(about other things than the product, something to click, hidden) by an element's classes and id."""
-    is_hidden = not _HIDDEN_CLASSES.isdisjoint(label.split())
+    is_hidden = not _HIDDEN_CLASSES.isdisjoint(label.split()) or bool(_HIDDEN.search(label))
     joined = label.translate(_JOINTS)
     is_aside = _ASIDE.search(joined) is not None and _OWN.search(joined) is None
     return is_aside, _CLICKABLE.search(joined) is not None, is_hidden
