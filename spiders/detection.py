@@ -16,8 +16,10 @@ from aggregator.fetching import AddressGuard, Fetcher
 from aggregator.platforms import StorePlatform
 from aggregator.settings import Settings
 from spiders.commerce_profiles import with_commerce_profile
-from spiders.fingerprints import Recognised, asks_to_sign_in, find_obstacle, is_empty_shell, recognise
+from spiders.fingerprints import Recognised, asks_to_sign_in, find_obstacle, recognise
 from spiders.pages import select_page
+from spiders.pages.base import Document
+from spiders.pages.shells import is_shell
 from spiders.probe_evidence import MOST_REQUESTS, RememberingFetcher, as_page
 from spiders.schedules import Schedule, propose_schedule
 from spiders.technologies import TECHNOLOGIES
@@ -207,7 +209,7 @@ def _what_is_missing(home: Page, recognised: list[Recognised]) -> str:
         return f"answered HTTP {home.status}.{made_with}"
     if asks_to_sign_in(home):
         return f"asks to sign in before it shows anything.{made_with}"
-    if is_empty_shell(home):
+    if is_shell(Document(home)):
         return f"needs a browser: its pages are empty until scripts draw them.{made_with}"
     return f"no shop that can be read was found.{made_with}"
 

@@ -158,7 +158,6 @@ _OBSTACLES: tuple[tuple[str, str], ...] = (
     (r"awswafintegration|\.token\.awswaf\.com", "a check for browsers (AWS)"),
 )
 _SMALL_PAGE = 60_000
-_FEW_WORDS = 12
 
 
 def find_obstacle(page: Page) -> str | None:
@@ -187,13 +186,3 @@ def asks_to_sign_in(page: Page) -> bool:
     if tree.css_first("form input[type=password i]") is None:
         return False
     return len(tree.css("a[href]")) < 15
-
-
-def is_empty_shell(page: Page) -> bool:
-    """Whether scripts would have to draw the page: it has scripts, and hardly any words."""
-    tree = _parsed(page)
-    has_scripts = tree.css_first("script") is not None
-    for element in tree.css("script, style, noscript, template"):
-        element.decompose()
-    words = tree.body.text(separator=" ").split() if tree.body else []
-    return has_scripts and len(words) < _FEW_WORDS

@@ -284,6 +284,7 @@ def _merge(session: Session, parameters: dict[str, Any], run: RunRow) -> tuple[i
         parameters,
     )
     gone = _mark_gone(session, parameters) if run.is_complete else 0
+    _settle_quarantine(session, {**parameters, "is_complete": run.is_complete})
     _note_checks(session, {**parameters, "started": run.started_at}, is_complete=run.is_complete)
     touched = session.scalars(
         select(OfferRow.product_id)
@@ -310,6 +311,24 @@ def _mark_gone(session: Session, parameters: dict[str, Any]) -> int:
               select from quarantined_offers q
               where q.run_id = :run and q.attempt = :attempt and q.external_id = o.external_id)
         """,
+        parameters,
+    )
+
+
+def _settle_quarantine(session: Session, parameters: dict[str, Any]) -> None:
+    """What an earlier run could not read is settled where this one read it, or says anew why it cannot."""
+    session.execute(
+        text(
+            """
+            update quarantined_offers q set state = 'settled'
+            where q.store_id = :store and q.state = 'open' and q.run_id < :run
+              and (:is_complete
+                   or exists (select from release r where r.external_id = q.external_id)
+                   or exists (
+                       select from quarantined_offers n
+                       where n.run_id = :run and n.attempt = :attempt and n.external_id = q.external_id))
+            """
+        ),
         parameters,
     )
 

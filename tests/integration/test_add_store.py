@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.ingest import release_run, stage_offers
 from aggregator.catalog.probes import (
     LOST_AFTER,
     begin_probe,
@@ -24,9 +26,11 @@ from aggregator.catalog.probes import (
 from aggregator.catalog.reading_rules import believe_source, forget_rule, get_reading_rules
 from aggregator.catalog.runs import due_stores, open_run
 from aggregator.catalog.stores import get_store, list_quarantine
-from aggregator.db.models import AuditEntryRow, ProbeRow, QuarantinedOfferRow, StoreRow
+from aggregator.db.models import AuditEntryRow, OfferRow, ProbeRow, QuarantinedOfferRow, StoreRow
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.stores import Page
+from spiders.pages import select_page
 from tests.integration.conftest import Browser
 from tests.integration.shop_rows import store_row
 
@@ -85,6 +89,7 @@ def test_an_address_is_asked_about_looked_at_confirmed_and_due(operator: Browser
     page = operator.page(f"/operations/add/{probe_id}")
     assert "a product feed &lt;b&gt;with&lt;/b&gt; Google" in page
     assert "javascript:" not in page
+    assert not re.search(r"<[^>]+\s(?:style|on[a-z]+)=", page)
     assert 'value="muller-tochter"' in page
     assert re.search(r'<option value="43200" selected>every 12 hr \(proposed\)</option>', page)
 
@@ -265,6 +270,34 @@ def test_a_person_chooses_whom_to_believe_and_takes_it_back(session: Session) ->
     assert entries[-1] == ("reading_rule_set", {"field": "price", "source": "json_ld"})
     forget_rule(session, "north", "price")
     assert get_reading_rules(session, "north") == {}
+
+
+CONTRADICTION = """<!doctype html><html lang="en"><head><title>Kettle one litre | Shop</title>
+<script type="application/ld+json">{"@context": "https://schema.org", "@type": "Product", "name": "Kettle one litre",
+"sku": "K-1", "offers": {"@type": "Offer", "price": "19.99", "priceCurrency": "EUR"}}</script></head>
+<body><main><h1>Kettle one litre</h1><p class="price">€24.99</p><button>Add to cart</button></main></body></html>"""
+
+
+def test_a_page_that_contradicts_itself_is_read_by_the_rule_that_a_person_made(session: Session) -> None:
+    page = Page("https://north.example/kettle", 200, {}, CONTRADICTION)
+    store_row(session, "north")
+    ticket = open_run(session, "north", trigger="command", worker="test")
+    assert ticket is not None
+    offers = select_page(page, ticket.store.reading_rules).to_raw_offers()
+    stage_offers(session, ticket, offers, requests=1, bytes_received=1)
+    report = release_run(session, ticket, is_complete=True)
+    assert (report.seen, report.quarantined) == (1, 1)
+    shown = list_quarantine(session, "north")[0].candidates
+    assert {(one.field, one.source) for one in shown} == {("price", "json_ld"), ("price", "visible_text")}
+
+    believe_source(session, "north", "price", "visible_text")
+    ticket = open_run(session, "north", trigger="command", worker="test")
+    assert ticket is not None
+    offers = select_page(page, ticket.store.reading_rules).to_raw_offers()
+    stage_offers(session, ticket, offers, requests=1, bytes_received=1)
+    assert release_run(session, ticket, is_complete=True).new == 1
+    assert session.scalar(select(OfferRow.price)) == Decimal("24.99")
+    assert list_quarantine(session, "north") == []
 
 
 @pytest.mark.parametrize(("field", "source"), [("price", "magic"), ("name", "json_ld"), ("", "")])
