@@ -51,6 +51,9 @@ def add_details(evidence: Evidence) -> None:
             evidence.add("availability", read_availability(stock), "embedded_state", product.where, 0.5)
     if not evidence.candidates.get("sku"):
         _add_number_of_address(evidence)
+    if not evidence.candidates.get("gtin"):
+        for number in re.findall(r"(?<!\d)\d{13}(?!\d)", path_of(evidence.document.url)):
+            evidence.add_code("gtin", number, "address", evidence.document.url)
 
 
 def _add_number_of_address(evidence: Evidence) -> None:

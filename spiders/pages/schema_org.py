@@ -19,6 +19,7 @@ from spiders.pages.schema_org_offers import (
     sellable_offers,
     shipping_cost,
 )
+from spiders.pages.titles import tokens
 from spiders.untrusted import address, code, storable
 
 PRODUCTS = frozenset(
@@ -91,7 +92,16 @@ def main_product(graph: ItemGraph, document: Document) -> Item | None:
         [item for item in candidates if graph.values(item, "offers")],
         [item for item in candidates if fold_words(graph.text(item, "name") or "") in document.headings],
     )
-    return next((narrowed[0] for narrowed in narrowings if len(narrowed) == 1), None)
+    chosen = next((narrowed[0] for narrowed in narrowings if len(narrowed) == 1), None)
+    return chosen or _named_like_the_page(graph, candidates, document)
+
+
+def _named_like_the_page(graph: ItemGraph, candidates: list[Item], document: Document) -> Item | None:
+    """The one product of many whose name the page's <title> begins with."""
+    title = " ".join(tokens(document.title or ""))
+    named = [item for item in candidates[:200] if (name := " ".join(tokens(graph.text(item, "name") or "")))
+             and title.startswith(name)]  # fmt: skip
+    return max(named, key=lambda item: len(graph.text(item, "name") or ""), default=None)
 
 
 def _is_own(graph: ItemGraph, item: Item, document: Document) -> bool:

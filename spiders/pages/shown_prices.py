@@ -37,6 +37,7 @@ _PER_UNIT = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _BEFORE_TITLE = 40
+_RANGE = re.compile(r"\s*(?:-|–|—|~|to|bis|до|a|à|until)\s*")
 _ANY_WORD = re.compile(r"[^\W\d_]|[%/=]")
 _CENTS = re.compile(r"cent|decimal|fraction|penny|sup\b|kop|small|haler|grosz|minor|after")
 _MARK_FIRST = re.compile(r"[€$£¥元円원]")
@@ -77,17 +78,32 @@ def shown_prices(
             continue
         words, amounts, last = _joined(pieces, index)
         skip = last
+        amounts, is_range = _without_end_of_range(words, amounts)
         for amount in amounts:
             shown = _judge(pieces, index, last, amount, words, title, country, currency, known)
             if shown is not None:
+                shown.is_from = shown.is_from or is_range
                 found.append(shown)
-    _prefer_reduced(found)
+    _prefer_reduced(found, pieces, title)
     found.sort(key=lambda price: -price.score)
     return found
 
 
-def _prefer_reduced(found: list[ShownPrice]) -> None:
-    """Of two equal prices side by side that nothing tells apart, the lower is asked and the other one was."""
+def _without_end_of_range(words: str, amounts: tuple[Amount, ...]) -> tuple[tuple[Amount, ...], bool]:
+    """Of "10 - 20 €" the first amount, with the mark of either; and whether it was such a range."""
+    if len(amounts) != 2:
+        return amounts, False
+    low, high = amounts
+    if not _RANGE.fullmatch(words[low.end : high.start]):
+        return amounts, False
+    return (Amount(low.number, low.mark or high.mark, low.start, low.end),), True
+
+
+def _prefer_reduced(found: list[ShownPrice], pieces: list[Piece], title: int) -> None:
+    """Of two equal prices side by side that nothing tells apart, the lower is asked and the other one was.
+
+    Between the ends of a range stands a dash: then the lower is a "from" price.
+    """
     for first, second in pairwise(found):
         if (
             abs(first.distance - second.distance) <= 2
@@ -98,7 +114,12 @@ def _prefer_reduced(found: list[ShownPrice]) -> None:
             and abs(first.score - second.score) < 1.2
         ):
             lower, higher = sorted((first, second), key=lambda price: price.value)
-            if Decimal("0.2") * higher.value < lower.value < higher.value:
+            if abs(first.distance - second.distance) == 2 and _RANGE.fullmatch(
+                pieces[title + min(first.distance, second.distance) + 1].folded
+            ):
+                lower.is_from = True
+                higher.score -= 3.0
+            elif Decimal("0.2") * higher.value < lower.value < higher.value:
                 lower.score = max(lower.score, higher.score)
                 higher.score -= 1.5
                 higher.is_former = True

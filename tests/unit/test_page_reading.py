@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
+from spiders.extract_cli import as_line
 from spiders.pages import Document, PageReading, read_page, select_page
 
 
@@ -51,6 +53,7 @@ def asked(reading: PageReading) -> tuple[str | None, str | None]:
     return (None if reading.price is None else str(reading.price), reading.main.price_currency)
 
 
+LAYOUTS = sorted(path.parent for path in Path("fixtures/pages/visible_text").glob("*/page.html"))
 BUY = '<button class="add">Add to cart</button>'
 
 
@@ -273,3 +276,40 @@ def test_a_page_without_price_has_none() -> None:
     assert asked(reading)[0] is None
     assert reading.main is not None
     assert reading.main.availability == "OutOfStock"
+
+
+@pytest.mark.parametrize("case", LAYOUTS, ids=lambda case: case.name)
+def test_a_page_without_markup_is_read_as_a_visitor_reads_it(case: Path) -> None:
+    expected = json.loads((case / "expected.json").read_text("utf-8"))
+    line = as_line(read(SavedPage(expected["url"], (case / "page.html").read_text("utf-8"))))
+    assert {key: line[key] for key in expected["line"]} == expected["line"]
+    assert line["ambiguous"] is False
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        '<p class="price">€10.00 - €20.00</p>',
+        '<p class="price"><span>€10.00</span> – <span>€20.00</span></p>',
+        '<p class="price">10,00 – 20,00 €</p>',
+        '<p class="price">from €10.00</p>',
+    ],
+)
+def test_a_range_is_a_from_price(shown: str) -> None:
+    reading = read(page(f"<h1>Nord Lamp</h1>{shown}{BUY}"))
+    assert reading.main is not None
+    assert asked(reading) == ("10", "EUR")
+    assert (reading.main.price_kind, reading.main.list_price) == ("from", None)
+
+
+def test_of_many_products_in_markup_the_one_named_by_the_title_is_read() -> None:
+    others = [{**product("5.00"), "name": name} for name in ("Nord", "Other", "Bulb")]
+    saved = page("<div>A shop</div>", markup=[*others, product("19.99")])
+    assert asked(read(saved)) == ("19.99", "EUR")
+
+
+def test_an_isbn_in_the_address_is_the_gtin() -> None:
+    body = f'<h1>Nord Lamp</h1><p class="price">€19.99</p>{BUY}'
+    main = read(page(body, url="https://shop.example/b/9781292264455/nord")).main
+    assert main is not None
+    assert main.gtin == "9781292264455"
