@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 
-ALL = ("ingest", "crawling", "probing", "matching", "search", "planning")
+ALL = ("ingest", "crawling", "reading", "probing", "matching", "search", "planning")
 
 
 def main() -> int:

@@ -217,6 +217,9 @@ def _explain(result: ProbeResult) -> None:
         click.echo(f"  {signal.what} ({signal.where})")
     for offer in result.sample:
         click.echo(f"  {offer.price.shown()}  {offer.title}")
+    if result.schedule:
+        hours = result.schedule.interval / 3600
+        click.echo(f"  proposed: every {hours:g} h; {result.schedule.why}")
     if result.problem:
         click.echo(f"  {result.problem}")
 

@@ -236,6 +236,10 @@ class Fetcher:
             with self._arriving(f"{address.origin}/robots.txt", _PLAIN, 20.0, 2, is_robots=True) as arrival:
                 body = self._robots_body(arrival)
                 rules = read_robots(arrival.response.status_code, body)
+                final = self._guard.check(arrival.url)
+                if arrival.url == f"{final.origin}/robots.txt":
+                    # A redirect led to another origin's own file ("www."), which need not be asked for again.
+                    self._politeness.keep_rules(final.origin, rules)
         except FetchRefused:
             raise
         except StoreError as error:

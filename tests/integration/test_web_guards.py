@@ -48,7 +48,7 @@ def test_no_page_needs_inline_scripts_or_styles(
     browser.post("/cart/lines", product=shop_window.mug)
     checkout = str(browser.post("/checkout").headers["Location"])
     product = product_address(browser, shop_window.kettle)
-    for address in ("/", "/search", product, "/cart", checkout, "/stores", "/account", "/operations",
+    for address in ("/", "/search", product, "/cart", checkout, "/stores", "/account", "/operations", "/operations/add",
                     "/operations/stores/north", "/nowhere"):  # fmt: skip
         answer = browser.get(address)
         policy = answer.headers["Content-Security-Policy"]

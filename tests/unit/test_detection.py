@@ -7,11 +7,13 @@ from collections import Counter
 import httpx
 import pytest
 
+from aggregator.domain.stores import Detection, Source
 from aggregator.platforms import installed_platforms
 from aggregator.settings import Settings
 from fixtures.probes import ADDRESS, ProbeCase, read_cases
 from spiders.detection import ProbeResult, probe
 from spiders.probe_evidence import MOST_REQUESTS, RememberingFetcher
+from spiders.schedules import propose_schedule
 
 CASES = list(read_cases())
 
@@ -108,3 +110,50 @@ def test_a_commerce_profile_is_told_among_the_signals(
     found = results["shopify-with-ucp"][0].detection
     assert any("Universal Commerce Protocol" in signal.what for signal in found.signals)
     assert any(source.kind == "ucp" for source in found.sources)
+
+
+@pytest.mark.parametrize(
+    "name", ["shopify-online-store", "magento-luma", "prestashop-classic", "schema-org-json-ld"]
+)
+def test_a_redirect_to_www_leaves_enough_requests(name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "shop.example":
+            moved = str(request.url.copy_with(host="www.shop.example"))
+            return httpx.Response(301, headers={"location": moved})
+        told = case.answer(request)
+        text = told.text.replace("//shop.example", "//www.shop.example")
+        return httpx.Response(told.status_code, headers=told.headers, text=text)
+
+    fetcher = RememberingFetcher(
+        Settings(),
+        transport=httpx.MockTransport(answer),
+        budget=MOST_REQUESTS,
+        sleep=lambda seconds: None,
+    )
+    result = probe("shop.example", Settings(), fetcher=fetcher)
+    assert (result.platform, result.url) == (case.platform, "https://www.shop.example")
+    assert result.requests <= MOST_REQUESTS
+    assert result.sample
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed", "delay", "interval", "requests"),
+    [
+        ("store_api", 250, 0.0, 21_600, 3),
+        ("store_api", None, 0.0, 21_600, None),
+        ("feed", None, 10.0, 21_600, 1),
+        ("pages", 5_000, 0.0, 21_600, 5_001),
+        ("pages", 20_000, 0.0, 43_200, 20_001),
+        ("pages", 20_000, 1.0, 86_400, 20_001),
+        ("pages", 1_000_000, 5.0, 604_800, 1_000_001),
+    ],
+)
+def test_a_big_store_is_proposed_to_be_read_less_often(
+    kind: str, listed: int | None, delay: float, interval: int, requests: int | None
+) -> None:
+    platform = installed_platforms()["generic" if kind == "pages" else "woocommerce"]
+    found = Detection(confidence=0.9, sources=(Source(kind=kind, url=ADDRESS),), listed=listed)
+    proposed = propose_schedule(platform, found, usual_interval=21_600, crawl_delay=delay)
+    assert (proposed.interval, proposed.requests) == (interval, requests)

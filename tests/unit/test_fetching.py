@@ -163,7 +163,8 @@ def test_undoes_the_encodings_it_asks_for(encoding: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"cut off", mtime=0)[:-9])]
+    ("encoding", "body"),
+    [("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"cut off", mtime=0)[:-9])],
 )
 def test_a_broken_or_foreign_encoding_is_unreadable(encoding: str, body: bytes) -> None:
     site = Site(a=httpx.Response(200, headers={"content-encoding": encoding}, stream=httpx.ByteStream(body)))
@@ -256,6 +257,18 @@ def test_nothing_is_fetched_while_robots_cannot_be_read() -> None:
     with pytest.raises(FetchRefused, match="cannot be read"):
         site.fetcher.get("https://shop.example/a")
     assert set(site.asked) == {"https://shop.example/robots.txt"}
+
+
+def test_robots_found_by_a_redirect_count_for_the_origin_they_are_of_too() -> None:
+    moved = httpx.Response(301, headers={"location": "https://www.shop.example/robots.txt"})
+    site = Site(obey_robots=True, robots_txt=[moved, httpx.Response(200, text=ROBOTS)], a=httpx.Response(200))
+    assert site.fetcher.robots("https://shop.example/").state == "read"
+    site.fetcher.get("https://www.shop.example/a")
+    assert site.asked == [
+        "https://shop.example/robots.txt",
+        "https://www.shop.example/robots.txt",
+        "https://www.shop.example/a",
+    ]
 
 
 def test_robots_are_kept_for_a_day() -> None:
