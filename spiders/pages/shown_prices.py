@@ -40,6 +40,7 @@ _BEFORE_TITLE = 40
 _RANGE = re.compile(r"\s*(?:-|–|—|~|to|bis|до|a|à|until)\s*")
 _ANY_WORD = re.compile(r"[^\W\d_]|[%/=]")
 _CENTS = re.compile(r"cent|decimal|fraction|penny|sup\b|kop|small|haler|grosz|minor|after")
+_NET_AFTER = re.compile(rf"\W*(?:{pattern_of('net_after')})")
 _MARK_FIRST = re.compile(r"[€$£¥元円원]")
 _FROM = re.compile(rf"^\W*(?:{pattern_of('price_from')})\b")
 
@@ -223,8 +224,13 @@ def _judge(
         any(nature[3] for nature in natures[:3]),
     )
     before = pieces[index - 1].folded[-60:] if index and len(pieces[index - 1].folded) < 60 else ""
-    if _DIGIT.search(before) and find_amounts(before):
-        # The words there belong to a price of their own.
+    if (_DIGIT.search(before) and find_amounts(before)) or (
+        index > 1
+        and not before.endswith(":")
+        and _NET_AFTER.match(before)
+        and _DIGIT.search(pieces[index - 2].text)
+    ):
+        # The words there belong to another price.
         before = ""
     near = words if len(words) < 90 else words[max(0, amount.start - 40) : amount.end + 25]
     if (
@@ -261,6 +267,9 @@ def _judge(
     following = pieces[last + 1].folded if last + 1 < len(pieces) else ""
     if len(following) < 25 and _PER_UNIT.match(following):
         score -= 4.0
+    is_own_remark = len(following) < 40 and not following.endswith(":") and not _DIGIT.search(following)
+    if is_own_remark and _NET_AFTER.match(following):
+        score -= 2.5
     if is_other:
         score -= 3.0
     if len(words) > 45:

@@ -18,12 +18,14 @@ _TABLE: dict[str, str] = tomllib.loads((Path(__file__).parent / "words.toml").re
 
 def words_of(name: str) -> list[str]:
     """The words of one table."""
-    return [word for line in _TABLE[name].split("\n") for word in line.split("|") if word]
+    return [word.casefold() for line in _TABLE[name].split("\n") for word in line.split("|") if word]
 
 
 def pattern_of(name: str) -> str:
     """The regular expression of one table."""
-    return "|".join(line for line in _TABLE[name].split("\n") if line)
+    # Case folding changes these two letters; folding the whole pattern would change its escapes.
+    written = "|".join(line for line in _TABLE[name].split("\n") if line)
+    return written.replace("ς", "σ").replace("ß", "ss")
 
 
 def any_of(words: Iterable[str]) -> str:

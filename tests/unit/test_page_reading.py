@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,9 @@ def asked(reading: PageReading) -> tuple[str | None, str | None]:
 
 
 LAYOUTS = sorted(path.parent for path in Path("fixtures/pages/visible_text").glob("*/page.html"))
+NOTATIONS = [
+    json.loads(line) for line in Path("fixtures/pages/notations.jsonl").read_text("utf-8").splitlines()
+]
 BUY = '<button class="add">Add to cart</button>'
 
 
@@ -313,3 +317,9 @@ def test_an_isbn_in_the_address_is_the_gtin() -> None:
     main = read(page(body, url="https://shop.example/b/9781292264455/nord")).main
     assert main is not None
     assert main.gtin == "9781292264455"
+
+
+@pytest.mark.parametrize("case", NOTATIONS, ids=lambda case: case["case"])
+def test_a_page_is_read_in_its_own_language(case: dict[str, Any]) -> None:
+    line = as_line(read(SavedPage(case["url"], case["html"])))
+    assert {key: line[key] for key in case["line"]} == case["line"]
