@@ -170,7 +170,10 @@ def import_store(
     if row.result is None or row.result.get("platform") in {None, "unknown"}:
         raise Conflict(f"no way to read {row.url} was found")
     store = register_store(session, new_store(row.result, confirmed, seal=seal))
-    row.store_id = session.scalar(select(StoreRow.id).where(StoreRow.public_id == store.id))
+    registered = session.scalars(select(StoreRow).where(StoreRow.public_id == store.id)).one()
+    # Of a store that was there before, too: it is what the person has just seen and confirmed.
+    registered.crawl_interval = confirmed.crawl_interval
+    row.store_id = registered.id
     _audit(session, account_id, "store_added", f"store:{store.slug}")
     request_crawl(session, store.slug, account_id=account_id)
     return store

@@ -155,6 +155,17 @@ def test_what_cannot_be_is_said_and_what_was_typed_is_kept(
         assert session.scalars(select(StoreRow)).all() == []
 
 
+def test_adding_a_known_store_again_updates_it(operator: Browser, sessions: Sessions) -> None:
+    for interval, name in (("43200", "Mueller"), ("86400", "Mueller & Co")):
+        probe_id = asked(operator)
+        found(sessions, probe_id)
+        form = {**CONFIRMED, "interval": interval, "name": name}
+        assert operator.post(f"/operations/add/{probe_id}", **form).status_code == 303
+    with sessions() as session:
+        row = session.scalars(select(StoreRow)).one()
+        assert (row.name, row.crawl_interval) == ("Mueller & Co", 86_400)
+
+
 def test_a_slug_of_another_store_is_refused(operator: Browser, sessions: Sessions) -> None:
     with sessions.begin() as session:
         store_row(session, "mueller")
