@@ -32,7 +32,7 @@ class SavedPage:
 
 
 @click.command()
-@click.argument("page", required=False, metavar="FILE_OR_URL")
+@click.argument("page", required=False, metavar="[FILE_OR_URL]")
 @click.option("--url", help="Where the page of a file came from; it tells country and main product.")
 @click.option("--explain", is_flag=True, help="What each source said of each field, and what was chosen.")
 @click.option("--manifest", type=click.Path(path_type=Path), help="Lines with file and url: read every page.")

@@ -121,7 +121,11 @@ class Evidence:
     def shown(self) -> list[ShownPrice]:
         """The shown prices that may be the one asked, the likeliest first."""
         prices = self.visible.prices if self.visible else []
-        return [price for price in prices if price.score >= SHOWN_ENOUGH and price.distance < FAR]
+        return [
+            price
+            for price in prices
+            if price.score >= SHOWN_ENOUGH and price.distance < FAR and not price.is_other
+        ]
 
     @cached_property
     def by_amount(self) -> dict[Decimal, ShownPrice]:

@@ -53,7 +53,8 @@ def _add_shown(evidence: Evidence) -> None:
     known = {candidate.value for candidate in evidence.candidates.get("price", [])}
     is_first = True
     for amount, price in list(evidence.by_amount.items())[:30]:
-        if price.score >= SHOWN_ENOUGH or (amount in known and price.score > -2):
+        may_be_asked = price.score >= SHOWN_ENOUGH and not price.is_other
+        if may_be_asked or (amount in known and price.score > -2):
             weight = min(0.85, max(0.3, 0.4 + 0.1 * price.score))
             if not is_first and amount not in known:
                 weight -= 0.25
@@ -131,7 +132,9 @@ def decide_currency(evidence: Evidence, price: Candidate | None) -> str | None:
         return None
     shown = evidence.visible.prices if evidence.visible else []
     marked = next((one for one in shown if one.value == price.value and one.amount.mark is not None), None)
-    if marked is not None:
+    is_shared = marked is not None and currency_of(marked.amount.mark, None) is None
+    # "$" beside a price does not contradict markup that says which dollar.
+    if marked is not None and not (is_shared and evidence.candidates.get("price_currency")):
         evidence.add("price_currency", marked.currency, "visible_text", marked.words, 0.75)
     if not evidence.candidates.get("price_currency"):
         _add_currency_of_page(evidence, price, marked.amount.mark if marked else None)

@@ -57,6 +57,7 @@ class ShownPrice:
     is_former: bool
     is_from: bool
     is_struck: bool
+    is_other: bool
     where: str
     words: str
 
@@ -260,12 +261,14 @@ def _judge(
     elif is_former:
         score -= 4.0
     rest = near.replace(words[amount.start : amount.end], " ") if len(near) < 90 else near
-    if _speaks_of(rest)[1]:
+    speaks_of_other = _speaks_of(rest)[1]
+    if speaks_of_other:
         score -= 4.0
     if _speaks_of(before.replace("%", " "))[1]:
         score -= 2.5
     following = pieces[last + 1].folded if last + 1 < len(pieces) else ""
     if len(following) < 25 and _PER_UNIT.match(following):
+        speaks_of_other = True
         score -= 4.0
     is_own_remark = len(following) < 40 and not following.endswith(":") and not _DIGIT.search(following)
     if is_own_remark and _NET_AFTER.match(following):
@@ -280,6 +283,6 @@ def _judge(
     score -= (distance / 30 if distance >= 0 else 0.8 - distance / 20) if distance < 160 else 4.0
     return ShownPrice(
         amount, value, named, score, distance, is_former, bool(_FROM.match(words[: amount.start] or before[-20:])),
-        piece.frame.is_struck or is_classed_former,
+        piece.frame.is_struck or is_classed_former, speaks_of_other,
         piece.frame.label.strip()[:80], words[:80],
     )  # fmt: skip

@@ -323,3 +323,25 @@ def test_an_isbn_in_the_address_is_the_gtin() -> None:
 def test_a_page_is_read_in_its_own_language(case: dict[str, Any]) -> None:
     line = as_line(read(SavedPage(case["url"], case["html"])))
     assert {key: line[key] for key in case["line"]} == case["line"]
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "shown", "url", "expected"),
+    [
+        ("199", "EUR", '<p class="price">from €9.90 / month</p>', "https://shop.example/p", ("199", "EUR")),
+        ("199", "EUR", "<p>Delivery €4.90</p>", "https://shop.example/p", ("199", "EUR")),
+        ("199", "USD", '<p class="price">$199.00</p>', "https://shop.ca/p", ("199", "USD")),
+        ("199", "SEK", '<p class="price">199 kr</p>', "https://shop.no/p", ("199", "SEK")),
+        ("1299", "EUR", '<p class="price">1.299 €</p>', "https://shop.de/p", ("1299", "EUR")),
+    ],
+)
+def test_what_does_not_contradict_markup_is_not_ambiguous(
+    price: str, currency: str, shown: str, url: str, expected: tuple[str, str]
+) -> None:
+    reading = read(page(f"<h1>Nord Lamp</h1>{shown}{BUY}", markup=product(price, currency), url=url))
+    assert (asked(reading), reading.ambiguous) == (expected, ())
+
+
+def test_another_currency_shown_than_markup_names_is_ambiguous() -> None:
+    saved = page(f'<h1>Nord Lamp</h1><p class="price">19,99 €</p>{BUY}', markup=product("19.99", "USD"))
+    assert read(saved).ambiguous == ("price_currency",)
