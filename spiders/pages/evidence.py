@@ -38,7 +38,7 @@ WEIGHTS = {
 # A shown price that scores this much may be the one asked; from this many texts after the title on it is another's.
 SHOWN_ENOUGH = 0.9
 FAR = 70
-_A_FEW, _MANY = 45, 300
+_A_FEW, _MANY = 45, 220
 
 
 class Evidence:

@@ -178,18 +178,19 @@ def _is_buying(pieces: list[Piece], index: int) -> bool:
 def _classed(pieces: list[Piece], title: int, found: dict[str, tuple[str, str]]) -> None:
     """Brand and SKU by what the shop calls their elements, where no label word told them."""
     for piece in pieces[max(0, title - 8) : title + _NEAR]:
-        label = piece.frame.label
-        if piece.is_title or len(piece.text) > 40 or not _CLASSED.search(label):
+        name = _field_of_class(piece.frame.label)
+        if name is None or name in found or piece.is_title or len(piece.text) > 40:
             continue
-        name = "sku" if _CLASSED_SKU.search(label) else "brand"
-        if (
-            name not in found
-            and not _LABEL.fullmatch(piece.folded)
-            and (name == "sku" or not piece.frame.is_struck)
-        ):
-            kept = _read_value(name, piece.text, True)
-            if kept and not (name == "brand" and (_DIGITS.search(kept) or _NO_BRAND.search(piece.folded))):
-                found[name] = (kept, label.strip()[:60])
+        kept = None if _LABEL.fullmatch(piece.folded) else _read_value(name, piece.text, True)
+        if kept and not (name == "brand" and (_DIGITS.search(kept) or _NO_BRAND.search(piece.folded))):
+            found[name] = (kept, piece.frame.label.strip()[:60])
+
+
+@lru_cache(maxsize=8192)
+def _field_of_class(label: str) -> str | None:
+    if not _CLASSED.search(label):
+        return None
+    return "sku" if _CLASSED_SKU.search(label) else "brand"
 
 
 @lru_cache(maxsize=8192)

@@ -35,7 +35,9 @@ _JOINTS = str.maketrans("", "", "-_")
 @lru_cache(maxsize=8192)
 def _nature(label: str) -> tuple[bool, bool, bool]:
     """(about other things than the product, something to click, hidden) by an element's classes and id."""
-    is_hidden = not _HIDDEN_CLASSES.isdisjoint(label.split()) or bool(_HIDDEN.search(label))
+    is_hidden = not _HIDDEN_CLASSES.isdisjoint(label.split()) or (
+        "-hidden" in label and _HIDDEN.search(label) is not None
+    )
     joined = label.translate(_JOINTS)
     is_aside = _ASIDE.search(joined) is not None and _OWN.search(joined) is None
     return is_aside, _CLICKABLE.search(joined) is not None, is_hidden
