@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spiders.pages import PageReading
 
 _MOST_BYTES = 64_000_000
+_STANDARD_OUTPUT = Path("/dev/stdout")
 _UNKNOWN_ADDRESS = "https://page.invalid/"
 
 
@@ -41,7 +42,9 @@ class SavedPage:
 )
 @click.option("--prices", type=click.Path(path_type=Path), help="Lines with text and hint: read the prices.")
 @click.option("--gtins", type=click.Path(path_type=Path), help="Lines with text: read the product numbers.")
-@click.option("--output", type=click.Path(path_type=Path), help="Where the lines go.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where the lines go; standard output if left out."
+)
 @click.pass_context
 def extract(
     context: click.Context,
@@ -68,8 +71,8 @@ def extract(
         else:
             click.echo(json.dumps(as_line(reading), ensure_ascii=False))
         context.exit(0 if reading.main is not None else 1)
-    if output is None:
-        raise InvalidInput("no --output", remedy="name the file that the lines go to")
+    if output is None or str(output) == "-":
+        output = _STANDARD_OUTPUT
     if manifest is not None:
         _read_manifest(manifest, output)
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,11 @@ def test_a_broken_manifest_names_the_line(tmp_path: Path) -> None:
     manifest.write_text('{"url": "https://shop.example"}\n', encoding="utf-8")
     result = run("--manifest", str(manifest), "--output", str(tmp_path / "out.jsonl"))
     assert f"{manifest}:1" in str(result.exception)
+
+
+def test_without_an_output_the_lines_go_to_standard_output(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.jsonl"
+    prices.write_text('{"text": "1.299,00 €", "hint": null}\n', encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("click2cart")), "extract", "--prices", str(prices)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout)["got_amount"] == "1299.00"
