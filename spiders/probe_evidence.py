@@ -13,7 +13,7 @@ from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Answer, Fetcher
 from aggregator.fetching.answers import gunzipped_if_gzip
 from aggregator.settings import Settings
-from spiders.html_trees import is_too_deep
+from spiders.html_trees import is_too_deep, is_too_wide
 
 MOST_REQUESTS = 8
 _MOST_BYTES = 20_000_000
@@ -131,4 +131,4 @@ def as_page(answer: Answer) -> Page:
             pass  # Cut off in the middle of the file: its beginning is enough to tell what it is.
         answer = Answer(answer.url, answer.status, {}, b"".join(pieces))
     text = answer.text
-    return Page(answer.url, answer.status, answer.headers, "" if is_too_deep(text) else text)
+    return Page(answer.url, answer.status, answer.headers, "" if is_too_deep(text) or is_too_wide(text) else text)
