@@ -25,7 +25,7 @@ CARD_COLUMNS = (
 )
 # How well the words fit, a little more for what several stores sell; nothing can be paid for.
 _SCORE = (
-    "round((ts_rank(p.search_vector, q.query, 1) * (1 + 0.25 * ln(greatest(p.store_count, 1))))::numeric, 6)"
+    "round((ts_rank(p.search_vector, q.query, 1) * (1 + 0.6 * ln(greatest(p.store_count, 1))))::numeric, 6)"
 )
 _ORDER = {
     "relevance": ("score", "desc"),
