@@ -131,4 +131,6 @@ def as_page(answer: Answer) -> Page:
             pass  # Cut off in the middle of the file: its beginning is enough to tell what it is.
         answer = Answer(answer.url, answer.status, {}, b"".join(pieces))
     text = answer.text
-    return Page(answer.url, answer.status, answer.headers, "" if is_too_deep(text) or is_too_wide(text) else text)
+    return Page(
+        answer.url, answer.status, answer.headers, "" if is_too_deep(text) or is_too_wide(text) else text
+    )
