@@ -21,6 +21,8 @@ from aggregator.fetching import AddressGuard, Fetcher, user_agent
 from aggregator.fetching.politeness import SHARED_POLITENESS
 from aggregator.settings import Settings
 from spiders.item_lines import Ending, Line, LineWriter, from_line
+from spiders.rendering import rendering_settings
+from spiders.store_options import is_rendered
 
 
 @contextmanager
@@ -132,6 +134,7 @@ def _settings_for(settings: Settings, store: Store) -> dict[str, Any]:
         "DOWNLOAD_DELAY": SHARED_POLITENESS.gap(address, is_own=is_own),
         "CONCURRENT_REQUESTS_PER_DOMAIN": 8 if is_own else 1,
         "CLICK2CART_SETTINGS": settings,
+        **(rendering_settings(store) if is_rendered(store) else {}),
     }
 
 

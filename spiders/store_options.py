@@ -40,6 +40,14 @@ def names(value: str | None) -> list[str]:
     return list(dict.fromkeys(re.findall(r"[^\s,;]+", value or "")))
 
 
+def is_rendered(store: Store) -> bool:
+    """Whether pages made by scripts are opened in a browser. Raises FetchRefused for neither yes nor no."""
+    value = store.options.get("render", "").strip().lower()
+    if value not in {"", "no", "yes"}:
+        raise FetchRefused(store.url, f"render is {value[:20]!r}; set it with --set render=yes or render=no")
+    return value == "yes"
+
+
 def product_page(store: Store, usual: str, values: Mapping[str, str | None]) -> str | None:
     """Where shoppers find a product, by the option `product_url_template` or else the `usual` template.
 

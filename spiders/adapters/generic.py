@@ -131,5 +131,5 @@ platform = StorePlatform(
     spider="spiders.crawlers.sitemap:SitemapSpider",
     check_offers=check_offers,
     handoff=HandOffBuilder(kind="product_link", build=product_links),
-    options=("sitemap_url", "offer_key"),
+    options=("sitemap_url", "offer_key", "render"),
 )

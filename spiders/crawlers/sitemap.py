@@ -19,6 +19,7 @@ from aggregator.fetching import Fetcher
 from spiders.crawlers.base import StoreSpider
 from spiders.pages import select_page
 from spiders.sitemaps import SitemapListing
+from spiders.store_options import is_rendered
 from spiders.untrusted import refused
 
 MOST_PAGES = 50_000
@@ -58,10 +59,27 @@ class SitemapSpider(StoreSpider):
             self.note_problem(listing.problem)
         return pages
 
-    def parse(self, response: Response, **kwargs: Any) -> Iterator[RawOffer | InvalidOffer]:
-        """The offers of one page; a page that breaks its reader is kept as unreadable, never lost."""
+    def parse(self, response: Response, **kwargs: Any) -> Iterator[RawOffer | InvalidOffer | scrapy.Request]:
+        """The offers of one page; a page that scripts make is asked for again as a browser shows it."""
         if not isinstance(response, TextResponse):
             return
+        offers = self._read(response)
+        is_fetched = "fetched_page" not in response.meta
+        if is_fetched and is_rendered(self.store) and any(map(_needs_browser, offers)):
+            yield scrapy.Request(
+                response.url,
+                callback=self.parse,
+                errback=self.rendering_failed,
+                dont_filter=True,
+                # Before further pages, so that those fetched already do not pile up.
+                priority=1,
+                meta={"fetched_page": response, "dont_retry": True},
+            )
+            return
+        yield from offers
+
+    def _read(self, response: TextResponse) -> list[RawOffer | InvalidOffer]:
+        """What the page offers; a page that breaks its reader is kept as unreadable, never lost."""
         try:
             offers = select_page(response, self.store.reading_rules).to_raw_offers()
         except Exception as error:  # a hostile page must not end the crawl
@@ -71,9 +89,17 @@ class SitemapSpider(StoreSpider):
                 refused("unreadable_page", {}, external_id=response.url, url=response.url, detail=detail)
             ]
         by_address = self.store.options.get("offer_key") == "url"
-        for offer in offers:
-            is_keyed_anew = by_address and isinstance(offer, RawOffer) and offer.url
-            yield replace(offer, external_id=offer.url) if is_keyed_anew else offer
+        return [
+            replace(offer, external_id=offer.url)
+            if by_address and isinstance(offer, RawOffer) and offer.url
+            else offer
+            for offer in offers
+        ]
+
+    def rendering_failed(self, failure: Failure) -> Iterator[RawOffer | InvalidOffer]:
+        """Count the page, and keep what it was without a browser."""
+        self.page_failed(failure)
+        yield from self._read(failure.request.meta["fetched_page"])  # type: ignore[attr-defined]  # Scrapy adds it
 
     def page_failed(self, failure: Failure) -> None:
         """Count a page that did not answer; one that is gone or closed to us is no failure."""
@@ -86,3 +112,7 @@ class SitemapSpider(StoreSpider):
         url = getattr(getattr(failure, "request", None), "url", self.store.url)
         said = f"HTTP {error.response.status}" if isinstance(error, HttpError) else type(error).__name__
         self.note_problem(f"{url}: did not answer ({said})")
+
+
+def _needs_browser(offer: RawOffer | InvalidOffer) -> bool:
+    return isinstance(offer, InvalidOffer) and offer.reason == "needs_browser"
