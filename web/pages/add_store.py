@@ -185,7 +185,7 @@ def _shipping(form: Mapping[str, Any]) -> ShippingRule | None:
         _amount(form, "shipping_cost", _("Shipping")),
         _amount(form, "free_from", _("Free from")),
     )
-    least = _amount(form, "min_order", _("Least order"))
+    least = _amount(form, "min_order", _("Minimum order"))
     if cost is None and free_from is None and least is None:
         return None
     if cost is None:
