@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     class StandingDatetime(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        def now(cls, tz: object = None) -> datetime:
             return standing.now
 
     monkeypatch.setattr(rate_limits, "datetime", StandingDatetime)
@@ -177,7 +177,7 @@ def test_refuses_what_is_no_mail_address(session: Session, email: str) -> None:
 
 def test_refuses_a_role_that_there_is_not(session: Session) -> None:
     with pytest.raises(InvalidInput, match="no role 'root'; use one of shopper, seller"):
-        invite(session, "ada@shop.example", "root")  # type: ignore[arg-type]
+        invite(session, "ada@shop.example", "root")
 
 
 def test_signs_in_with_the_password(session: Session) -> None:
@@ -347,7 +347,7 @@ def test_operators_and_admins_operate_and_admins_alone_manage_accounts() -> None
     assert not may((), "operate")
     assert not may({"somebody"}, "operate")
     with pytest.raises(KeyError):
-        may({"admin"}, "fly")  # type: ignore[arg-type]
+        may({"admin"}, "fly")
 
 
 # Limits on attempts
@@ -561,5 +561,5 @@ def test_the_sign_in_link_is_printed_to_a_terminal_only(settings: Settings) -> N
 def test_the_link_leads_to_the_site_as_a_browser_reaches_it(
     tmp_path: Path, changes: dict[str, object], origin: str
 ) -> None:
-    settings = replace(Settings(data_dir=tmp_path), **changes)  # type: ignore[arg-type]
+    settings = replace(Settings(data_dir=tmp_path), **changes)
     assert link_address(settings, "t-o_k") == f"{origin}/login/link/t-o_k"

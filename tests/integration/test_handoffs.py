@@ -308,10 +308,10 @@ def test_repeating_a_tick_keeps_its_first_time(session: Session) -> None:
     token = cart_at(session, store_row(session, "near"))
     checkout = check_out(session, token)
     for state in ("opened", "bought"):
-        set_hand_off_state(session, token, checkout.steps[0].id, state)  # type: ignore[arg-type]
+        set_hand_off_state(session, token, checkout.steps[0].id, state)
     before = get_checkout(session, token, checkout.id)
     for state in ("opened", "bought"):
-        set_hand_off_state(session, token, checkout.steps[0].id, state)  # type: ignore[arg-type]
+        set_hand_off_state(session, token, checkout.steps[0].id, state)
     assert get_checkout(session, token, checkout.id) == before
 
 

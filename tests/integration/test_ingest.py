@@ -58,7 +58,7 @@ def written(session: Session) -> set[tuple[int, str, str]]:
     """What an UPDATE would change: every offer's physical place and writer, and every price row."""
     offers = session.execute(text("select id, ctid::text, xmin::text from offers"))
     prices = session.execute(text("select offer_id, ctid::text, xmin::text from offer_prices"))
-    return {tuple(row) for row in (*offers, *prices)}  # type: ignore[misc]
+    return {tuple(row) for row in (*offers, *prices)}
 
 
 def test_a_first_run_fills_the_catalogue_and_begins_the_history(session: Session, store: str) -> None:
@@ -90,7 +90,7 @@ def test_a_recrawl_of_an_unchanged_store_writes_no_offer_and_no_price_row(
     report = crawl(session, store, [raw(number) for number in range(30)])
     assert (report.new, report.changed, report.unchanged, report.gone) == (0, 0, 30, 0)
     assert written(session) == before
-    assert session.scalar(select(StoreRow.checked_at)) > checked_before  # type: ignore[operator]
+    assert session.scalar(select(StoreRow.checked_at)) > checked_before
 
 
 def test_a_changed_price_appends_one_history_row(session: Session, store: str) -> None:

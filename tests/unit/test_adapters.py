@@ -96,7 +96,7 @@ def test_shopify_variants_are_offers_of_one_group() -> None:
         "9001", "Trail Mug & Lid Red 300 ml", "https://shop.example/products/trail-mug?variant=9001", Decimal("18.50"),
         "EUR", Decimal("24.00"), "sale", True, "Tassen & Co", "TM-R3", "811", "https://cdn.shop.example/mug-red.jpg",
     )  # fmt: skip
-    assert offers[0].variant_attributes == {"Colour": "Red", "Volume": "300 ml"}  # type: ignore[union-attr]
+    assert offers[0].variant_attributes == {"Colour": "Red", "Volume": "300 ml"}
     assert said(offers[1], *names) == (
         "9002", "Trail Mug & Lid Blue 500 ml", "https://shop.example/products/trail-mug?variant=9002", Decimal("21.00"),
         "EUR", None, None, False, "Tassen & Co", None, "811", "https://cdn.shop.example/mug.jpg",

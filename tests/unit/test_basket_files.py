@@ -53,7 +53,7 @@ def test_reads_amounts_as_decimals_and_absent_limits_as_none() -> None:
     assert [str(offer.price) for offer in basket.offers] == ["19.99", "30.5", "29"]
     assert [offer.stock for offer in basket.offers] == [5, None, None]
     assert (basket.max_stores, str(basket.assumed_shipping)) == (None, "4.90")
-    assert (str(basket.stores[0].shipping.min_order), basket.stores[1].shipping) == ("10.00", None)  # type: ignore[union-attr]
+    assert (str(basket.stores[0].shipping.min_order), basket.stores[1].shipping) == ("10.00", None)
 
 
 def test_a_number_is_not_rounded_on_the_way_in() -> None:

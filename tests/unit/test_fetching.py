@@ -183,7 +183,7 @@ def test_streams_a_gzipped_file_whatever_it_is_called() -> None:
 
 def test_a_body_that_breaks_off_is_asked_for_once_more() -> None:
     class Broken(httpx.SyncByteStream):
-        def __iter__(self):  # type: ignore[no-untyped-def]
+        def __iter__(self):
             yield b"half"
             raise httpx.ReadError("reset")
 

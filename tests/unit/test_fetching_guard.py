@@ -25,7 +25,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "1000")
             self.end_headers()
             try:
-                while not self.server.is_over.wait(0.02):  # type: ignore[attr-defined]
+                while not self.server.is_over.wait(0.02):
                     self.wfile.write(b"x")
             except OSError:
                 return
@@ -44,13 +44,13 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def server() -> Iterator[int]:
     listening = HTTPServer(("127.0.0.1", 0), _Handler)
-    listening.is_over = threading.Event()  # type: ignore[attr-defined]
+    listening.is_over = threading.Event()
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield listening.server_port
     finally:
-        listening.is_over.set()  # type: ignore[attr-defined]
+        listening.is_over.set()
         listening.shutdown()
         thread.join()
         listening.server_close()

@@ -33,7 +33,7 @@ def sample() -> list[OfferRecord]:
 
 
 def offer(offer_id: str, store: str, title: str, **rest: str) -> OfferRecord:
-    return OfferRecord(offer_id=offer_id, store=store, title=title, **rest)  # type: ignore[arg-type]
+    return OfferRecord(offer_id=offer_id, store=store, title=title, **rest)
 
 
 def pair_with_codes(**rest: str) -> list[OfferRecord]:
