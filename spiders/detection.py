@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -249,8 +249,3 @@ def _hand_off_kind(platform: StorePlatform, store: Store, sample: tuple[Offer, .
         for offer in sample[:2]
     ]
     return platform.handoff.build(store, lines).kind if lines else platform.handoff.kind
-
-
-def masked(options: Mapping[str, str], secret: tuple[str, ...]) -> dict[str, str]:
-    """Options as they may be shown."""
-    return {name: "•••" if name in secret else value for name, value in options.items()}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -79,13 +78,3 @@ def _count_in_postgresql(session: Session, key: str, window: int) -> int:
                 index_elements=["key", "window_starts_at"], set_={"attempts": RateLimitRow.attempts + 1}
             ).returning(RateLimitRow.attempts)
         ).scalar_one()
-
-
-def forget_old_windows(session: Session, *, older_than: timedelta = timedelta(days=1)) -> int:
-    """Delete counts of windows that began so long ago; returns how many."""
-    forgotten = session.execute(
-        delete(RateLimitRow)
-        .where(RateLimitRow.window_starts_at < datetime.now(UTC) - older_than)
-        .returning(RateLimitRow.id)
-    )
-    return len(forgotten.all())

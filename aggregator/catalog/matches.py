@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from aggregator.db.models import MatchReviewRow, MatchVerdictRow, OfferRow, RunRow
+from aggregator.db.models import MatchVerdictRow, OfferRow, RunRow
 
 LONGEST_WAIT = timedelta(minutes=1)
 # Any constant will do, as long as all linkers agree on it.
@@ -58,11 +58,6 @@ def linking_turn(sessions: sessionmaker[Session]) -> Iterator[bool]:
     """Whether this process may link: one does at a time, because two would only do the same work twice."""
     with sessions.begin() as session:
         yield bool(session.scalar(text("select pg_try_advisory_xact_lock(:key)"), {"key": _LINKING}))
-
-
-def count_open_reviews(session: Session) -> int:
-    """How many doubtful pairs wait for a person."""
-    return session.scalar(select(func.count()).where(MatchReviewRow.settled_at.is_(None))) or 0
 
 
 def standing_verdicts(session: Session) -> list[PairVerdict]:

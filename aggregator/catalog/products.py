@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -46,7 +46,6 @@ class Assignment:
 
     offers: int
     new_products: int
-    touched: tuple[int, ...] = field(default=())
 
 
 def assign_offers(
@@ -97,7 +96,7 @@ def assign_offers(
     touched = {product_id for _, product_id in moves} | {old for old in before.values() if old is not None}
     _redirect(session, {before[offer_id]: product_id for offer_id, product_id in moves}, emptied)
     describe_products(session, sorted(touched))
-    return Assignment(len(moves), made, tuple(sorted(touched)))
+    return Assignment(len(moves), made)
 
 
 def keep_links(

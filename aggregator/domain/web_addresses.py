@@ -118,13 +118,6 @@ def comparable_address(url: str) -> str:
     return f"{host}{parts.path.rstrip('/')}".lower()
 
 
-def site_root(url: str) -> str:
-    """The URL of a store as it is kept: its origin and path, no query, no last slash."""
-    parts = _split(url)
-    address = read_web_address(url)
-    return f"{address.origin}{parts.path.rstrip('/')}"
-
-
 def with_query(url: str, query: str) -> str:
     """`url` with `query` added to its own; its fragment is dropped."""
     parts = _split(url)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SOURCES = ("json_ld", "microdata", "rdfa", "open_graph", "embedded_state", "visible_text", "address")
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.accounts import rate_limits
-from aggregator.accounts.rate_limits import Limit, RateLimits, forget_old_windows
+from aggregator.accounts.rate_limits import Limit, RateLimits
 from aggregator.accounts.roles import PERMISSIONS, ROLES, may
 from aggregator.accounts.sign_in import (
     SignedIn,
@@ -30,6 +30,7 @@ from aggregator.accounts.sign_in import (
     use_sign_in_link,
 )
 from aggregator.accounts.tokens import token_hash
+from aggregator.catalog.retention import forget_old
 from aggregator.cli.operators import operators
 from aggregator.db.models import (
     AccountRoleRow,
@@ -462,7 +463,7 @@ def test_old_windows_are_forgotten(session: Session) -> None:
     for days in (0, 2, 3):
         session.add(RateLimitRow(key=f"k{days}", window_starts_at=now - timedelta(days=days), attempts=1))
     session.flush()
-    forget_old_windows(session)
+    forget_old(session)
     assert session.scalars(
         select(RateLimitRow.key).where(RateLimitRow.key.in_(["k0", "k2", "k3"]))
     ).all() == ["k0"]
