@@ -8,6 +8,9 @@ from decimal import Decimal
 from itertools import pairwise
 
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.verdicts import Verdict
+
+__all__ = ["OfferRecord", "Verdict", "in_stable_order"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +33,6 @@ class OfferRecord:
     category: str = ""
     item_group_id: str | None = None
     variant_attributes: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A person's word on two offers: one product (`same`) or two. It outranks the model and every rule."""
-
-    left_id: str
-    right_id: str
-    same: bool
 
 
 def in_stable_order(records: Iterable[OfferRecord]) -> list[OfferRecord]:

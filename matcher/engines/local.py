@@ -43,6 +43,30 @@ class Link:
     by_person: bool = False
 
 
+class RelationKind(StrEnum):
+    """How two products belong together without being one."""
+
+    VARIANT = "variant"
+    MULTIPACK = "multipack"
+    CASE = "case"
+    BUNDLE = "bundle"
+    REFURBISHED = "refurbished"
+    ACCESSORY = "accessory"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Offers of two clusters that a rule keeps apart though they belong together.
+
+    `offer_id` is the plain one: the single piece, the new one, the main product; `other_offer_id` is its
+    multipack, case, bundle, refurbished one or accessory. Of variants, the smaller id stands first.
+    """
+
+    offer_id: str
+    other_offer_id: str
+    kind: RelationKind
+
+
 @dataclass(frozen=True, slots=True)
 class LinkResult:
     """What a run found out about the pending offers.
@@ -52,6 +76,7 @@ class LinkResult:
     that became a part of another one to that one's key. `probable` is the most probable partition, in the
     same form. `links` tie every cluster that holds a pending offer together (a tree: one link less than
     parts); `doubtful` holds the best pair of each two clusters that a person should look at, best first.
+    `relations` tie clusters that are apart by a rule: one relation for each two clusters and kind.
     """
 
     assignments: Mapping[str, str]
@@ -60,6 +85,7 @@ class LinkResult:
     joined: Mapping[str, str]
     links: tuple[Link, ...]
     doubtful: tuple[Link, ...]
+    relations: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
