@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from aggregator.settings import Settings
 from workers.context import working
+from workers.heartbeat import beating
 
 # A crawl that is interrupted leaves its run to be taken up, so waiting long for it gains nothing.
 _PATIENCE_MS = 10_000
@@ -46,11 +47,12 @@ def run_worker(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with working(settings):
+    with working(settings) as context:
         load_actors()
         worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=settings.worker_threads)
         worker.start()
-        try:
-            stop.wait()
-        finally:
-            worker.stop(timeout=_PATIENCE_MS)
+        with beating(context.sessions, "worker"):
+            try:
+                stop.wait()
+            finally:
+                worker.stop(timeout=_PATIENCE_MS)

@@ -18,6 +18,7 @@ from aggregator.catalog.runs import due_stores
 from aggregator.settings import Settings
 from workers.broker import load_actors
 from workers.context import WorkContext, working
+from workers.heartbeat import beating
 
 log = logging.getLogger("click2cart.clock")
 
@@ -50,6 +51,10 @@ class Leadership:
             log.warning("the database does not answer; the clock waits")
             self.give_up()
         return False
+
+    def was_held(self) -> bool:
+        """Whether this clock led when it was last asked to."""
+        return self._connection is not None
 
     def give_up(self) -> None:
         """Let another clock lead."""
@@ -106,8 +111,9 @@ def run_clock(settings: Settings) -> None:
         scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
         scheduler.add_job(led_upkeep, "interval", seconds=UPKEEP_SECONDS)
         scheduler.start()
-        try:
-            stop.wait()
-        finally:
-            scheduler.shutdown()
-            leadership.give_up()
+        with beating(context.sessions, "clock", leads=leadership.was_held):
+            try:
+                stop.wait()
+            finally:
+                scheduler.shutdown()
+                leadership.give_up()

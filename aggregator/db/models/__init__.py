@@ -15,6 +15,7 @@ from aggregator.db.models.offers import (
     OfferRow,
     StagedOfferRow,
 )
+from aggregator.db.models.processes import ProcessRow, QueueRow
 from aggregator.db.models.products import MatchLinkRow, MatchReviewRow, MatchVerdictRow, ProductRow
 from aggregator.db.models.stores import ProbeRow, QuarantinedOfferRow, RunRow, StoreRow
 
@@ -35,8 +36,10 @@ __all__ = [
     "OfferProductRow",
     "OfferRow",
     "ProbeRow",
+    "ProcessRow",
     "ProductRow",
     "QuarantinedOfferRow",
+    "QueueRow",
     "RateLimitRow",
     "RunRow",
     "SignInLinkRow",
