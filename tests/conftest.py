@@ -89,4 +89,8 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
     """Sessions that really commit, for tests with several processes; every table is emptied afterwards."""
     yield sessionmaker(engine, expire_on_commit=False)
     with engine.begin() as connection:
-        connection.execute(sqlalchemy.text("truncate stores, products, accounts, carts, rate_limits, processes, queues cascade"))
+        connection.execute(
+            sqlalchemy.text(
+                "truncate stores, products, accounts, carts, rate_limits, processes, queues cascade"
+            )
+        )
