@@ -7,6 +7,7 @@ from aggregator.db.models.accounts import (
     AuditEntryRow,
     SignInLinkRow,
 )
+from aggregator.db.models.alarms import AlarmRow, NoticeRow
 from aggregator.db.models.carts import CartLineRow, CartRow, CheckoutRow, HandOffRow, RateLimitRow
 from aggregator.db.models.offers import (
     OfferCheckRow,
@@ -16,13 +17,20 @@ from aggregator.db.models.offers import (
     StagedOfferRow,
 )
 from aggregator.db.models.processes import ProcessRow, QueueRow
-from aggregator.db.models.products import MatchLinkRow, MatchReviewRow, MatchVerdictRow, ProductRow
-from aggregator.db.models.stores import ProbeRow, QuarantinedOfferRow, RunRow, StoreRow
+from aggregator.db.models.products import (
+    MatchLinkRow,
+    MatchReviewRow,
+    MatchVerdictRow,
+    OfferRelationRow,
+    ProductRow,
+)
+from aggregator.db.models.stores import ProbeRow, QuarantinedOfferRow, RunLogRow, RunRow, StoreRow
 
 __all__ = [
     "AccountRoleRow",
     "AccountRow",
     "AccountSessionRow",
+    "AlarmRow",
     "AuditEntryRow",
     "CartLineRow",
     "CartRow",
@@ -31,9 +39,11 @@ __all__ = [
     "MatchLinkRow",
     "MatchReviewRow",
     "MatchVerdictRow",
+    "NoticeRow",
     "OfferCheckRow",
     "OfferPriceRow",
     "OfferProductRow",
+    "OfferRelationRow",
     "OfferRow",
     "ProbeRow",
     "ProcessRow",
@@ -41,6 +51,7 @@ __all__ = [
     "QuarantinedOfferRow",
     "QueueRow",
     "RateLimitRow",
+    "RunLogRow",
     "RunRow",
     "SignInLinkRow",
     "StagedOfferRow",

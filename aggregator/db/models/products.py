@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -57,25 +57,62 @@ class MatchLinkRow(Serial, Created, Row):
     model_version: Mapped[str]
 
 
+class OfferRelationRow(Created, Row):
+    """Offers whose products belong together without being one: variants, multipacks, accessories, ...
+
+    Kept between offers, so that it follows them when products are merged and split.
+    """
+
+    __tablename__ = "offer_relations"
+    __table_args__ = (
+        PrimaryKeyConstraint("offer_id", "other_offer_id", "kind"),
+        CheckConstraint(
+            "kind in ('variant', 'multipack', 'case', 'bundle', 'refurbished', 'accessory')", name="kind"
+        ),
+    )
+
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
+    other_offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+
+
 class MatchReviewRow(Public, Created, Row):
-    """A doubtful pair that waits for a person."""
+    """A doubtful pair, or one that somebody reported as wrong, that waits for a person.
+
+    `value` says how much its answer is worth (see docs/matching.md); what was skipped comes last.
+    """
 
     __tablename__ = "match_reviews"
     __table_args__ = (
         UniqueConstraint("left_offer_id", "right_offer_id"),
         CheckConstraint("left_offer_id < right_offer_id", name="ordered"),
-        Index("ix_match_reviews_open", "probability", postgresql_where=text("settled_at is null")),
+        Index(
+            "ix_match_reviews_queue",
+            "skipped_at",
+            "reported_at",
+            "value",
+            postgresql_where=text("settled_at is null"),
+        ),
     )
 
     left_offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
     right_offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"), index=True)
     probability: Mapped[float]
     evidence: Mapped[list[Any]]
+    value: Mapped[float] = mapped_column(server_default="0")
+    model_version: Mapped[str] = mapped_column(server_default="")
+    reported_at: Mapped[datetime | None]
+    report: Mapped[str | None]
+    skipped_at: Mapped[datetime | None]
+    skipped_by_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
     settled_at: Mapped[datetime | None]
 
 
-class MatchVerdictRow(Serial, Created, Row):
-    """A person's word on a pair; it outranks the model for ever, unless withdrawn."""
+class MatchVerdictRow(Public, Created, Row):
+    """A person's word on a pair; it outranks the model for ever, unless withdrawn.
+
+    `applied_at` is null until the matcher has taken the word (or its withdrawal) up.
+    """
 
     __tablename__ = "match_verdicts"
     __table_args__ = (
@@ -88,6 +125,8 @@ class MatchVerdictRow(Serial, Created, Row):
             unique=True,
             postgresql_where=text("withdrawn_at is null"),
         ),
+        Index("ix_match_verdicts_unapplied", "id", postgresql_where=text("applied_at is null")),
+        Index("ix_match_verdicts_account_id", "account_id"),
     )
 
     left_offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
@@ -95,3 +134,5 @@ class MatchVerdictRow(Serial, Created, Row):
     verdict: Mapped[str]
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
     withdrawn_at: Mapped[datetime | None]
+    withdrawn_by_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
+    applied_at: Mapped[datetime | None]
