@@ -15,6 +15,7 @@ from aggregator.db.models import OfferRow
 from aggregator.db.session import Sessions
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import RawOffer
+from aggregator.domain.runs import CrawlCounts
 from benchmarks.scratch import Stopwatch, print_table, scratch_database
 
 BATCH = 5_000
@@ -54,7 +55,7 @@ def crawl(sessions: Sessions, count: int, changed: float = 0.0) -> tuple[float, 
             batch.append(offer)
             if len(batch) == BATCH:
                 with sessions.begin() as session:
-                    stage_offers(session, ticket, batch, requests=1, bytes_received=1)
+                    stage_offers(session, ticket, batch, CrawlCounts(requests=1, bytes_received=1))
                 batch = []
         with Stopwatch() as release, sessions.begin() as session:
             release_run(session, ticket, is_complete=True)

@@ -16,6 +16,7 @@ from aggregator.domain.errors import Conflict
 from aggregator.domain.normalization import safe_json
 from aggregator.domain.normalization.names import clean_text
 from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.runs import CrawlCounts
 
 _BEAT_SECONDS = 5.0
 
@@ -68,27 +69,24 @@ class OfferSink:
         if not self._waiting:
             return
         with self._sessions.begin() as session:
-            stage_offers(
-                session,
-                self._ticket,
-                self._waiting,
-                requests=self.requests,
-                bytes_received=self.bytes_received,
-            )
+            stage_offers(session, self._ticket, self._waiting, self._counts())
         self._waiting = []
 
     def finish(self, *, is_complete: bool, problem: str | None = None) -> IngestReport:
         """Write the rest and have the run judged and released."""
         self.flush()
         with self._sessions.begin() as session:
-            beat(session, self._ticket, requests=self.requests, bytes_received=self.bytes_received)
+            beat(session, self._ticket, self._counts())
             return release_run(session, self._ticket, is_complete=is_complete, problem=problem)
+
+    def _counts(self) -> CrawlCounts:
+        return CrawlCounts(requests=self.requests, bytes_received=self.bytes_received)
 
     def _keep_alive(self) -> None:
         while not self._is_over.wait(_BEAT_SECONDS):
             try:
                 with self._sessions.begin() as session:
-                    beat(session, self._ticket, requests=self.requests, bytes_received=self.bytes_received)
+                    beat(session, self._ticket, self._counts())
             except Conflict as error:
                 # After the end of the run a last beat finds it closed: that is no loss.
                 self._lost = None if self._is_over.is_set() else error

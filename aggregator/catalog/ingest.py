@@ -21,6 +21,7 @@ from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
 from aggregator.domain.operations import RunState
+from aggregator.domain.runs import CrawlCounts
 
 OFFER_COLUMNS = (
     "external_id", "url", "title", "brand", "gtin", "mpn", "sku", "category", "image_url", "item_group_id",
@@ -62,9 +63,7 @@ def stage_offers(
     session: Session,
     ticket: RunTicket,
     offers: Iterable[RawOffer | InvalidOffer],
-    *,
-    requests: int,
-    bytes_received: int,
+    counts: CrawlCounts,
 ) -> None:
     """Normalize one batch and keep it in the run's staging rows; what cannot be read goes to quarantine.
 
@@ -76,7 +75,7 @@ def stage_offers(
         else normalize_offer(offer, default_currency=ticket.store.currency)
         for offer in offers
     ]
-    start = beat(session, ticket, requests=requests, bytes_received=bytes_received, staged=len(normalized))
+    start = beat(session, ticket, counts, staged=len(normalized))
     copy_rows(
         session,
         StagedOfferRow.__tablename__,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.stores import store_value
-from aggregator.db.models import QuarantinedOfferRow, RunRow, StagedOfferRow, StoreRow
+from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StagedOfferRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
+from aggregator.domain.normalization import safe_json
+from aggregator.domain.normalization.names import clean_text
+from aggregator.domain.runs import CrawlCounts, LogLine
 from aggregator.domain.stores import Store
 
 # A reader beats every few seconds; one silent for this long is taken for dead.
 DEAD_AFTER = timedelta(seconds=20)
 # A crawl asked of the queue is asked again if no run began within this time.
 ASK_AGAIN_AFTER = timedelta(seconds=60)
+MOST_LOG_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def open_run(
         run.attempt += 1
         run.worker, run.started_at, run.heartbeat_at = worker, now, now
         run.requests = run.bytes_received = run.seen = run.quarantined = 0
+        run.not_modified = run.pages = run.pages_without_offers = 0
+        run.stage_seconds, run.listed = {}, None
     else:
         if only_if_due and (not store.is_active or store.next_crawl_at is None or store.next_crawl_at > now):
             return None
@@ -66,8 +73,8 @@ def open_run(
     return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store))
 
 
-def beat(session: Session, ticket: RunTicket, *, requests: int, bytes_received: int, staged: int = 0) -> int:
-    """Say that the run lives; returns how many offers it had staged before this call.
+def beat(session: Session, ticket: RunTicket, counts: CrawlCounts, *, staged: int = 0) -> int:
+    """Say that the run lives, and how far it is; returns how many offers it had staged before this call.
 
     Raises Conflict when the run was cancelled or taken over: then its reader must stop.
     """
@@ -76,8 +83,13 @@ def beat(session: Session, ticket: RunTicket, *, requests: int, bytes_received: 
         .where(RunRow.id == ticket.run_id, RunRow.attempt == ticket.attempt, RunRow.state == "running")
         .values(
             heartbeat_at=func.now(),
-            requests=requests,
-            bytes_received=bytes_received,
+            requests=counts.requests,
+            bytes_received=counts.bytes_received,
+            not_modified=counts.not_modified,
+            pages=counts.pages,
+            pages_without_offers=counts.pages_without_offers,
+            listed=func.coalesce(counts.listed, RunRow.listed),
+            stage_seconds={name: round(seconds, 3) for name, seconds in counts.stage_seconds.items()},
             seen=RunRow.seen + staged,
         )
         .returning(RunRow.seen)
@@ -85,6 +97,35 @@ def beat(session: Session, ticket: RunTicket, *, requests: int, bytes_received: 
     if seen is None:
         raise Conflict(f"run {ticket.public_id} was cancelled or taken over")
     return int(seen) - staged
+
+
+def write_log(session: Session, run_id: int, lines: Sequence[LogLine]) -> None:
+    """Append to a run's log. Beyond a thousand lines the merely informative are counted, not kept.
+
+    Words of a store in a message are bounded and made printable here.
+    """
+    if not lines:
+        return
+    written = session.scalar(
+        update(RunRow)
+        .where(RunRow.id == run_id)
+        .values(log_lines=RunRow.log_lines + len(lines))
+        .returning(RunRow.log_lines)
+    )
+    before = int(written or 0) - len(lines)
+    kept = [
+        {
+            "run_id": run_id,
+            "at": line.at,
+            "level": line.level,
+            "message": clean_text(line.message, 1000),
+            "data": safe_json(dict(line.data)),
+        }
+        for number, line in enumerate(lines, before)
+        if number < MOST_LOG_LINES or (line.level != "info" and number < 2 * MOST_LOG_LINES)
+    ]
+    if kept:
+        session.execute(insert(RunLogRow), kept)
 
 
 def cancel_run(session: Session, public_id: str) -> None:

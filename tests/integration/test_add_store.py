@@ -29,6 +29,7 @@ from aggregator.catalog.stores import get_store, list_quarantine
 from aggregator.db.models import AuditEntryRow, OfferRow, ProbeRow, QuarantinedOfferRow, StoreRow
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.runs import CrawlCounts
 from aggregator.domain.stores import Page
 from spiders.pages import select_page
 from tests.integration.conftest import Browser
@@ -295,7 +296,7 @@ def test_a_page_that_contradicts_itself_is_read_by_the_rule_that_a_person_made(s
     ticket = open_run(session, "north", trigger="command", worker="test")
     assert ticket is not None
     offers = select_page(page, ticket.store.reading_rules).to_raw_offers()
-    stage_offers(session, ticket, offers, requests=1, bytes_received=1)
+    stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=1))
     report = release_run(session, ticket, is_complete=True)
     assert (report.seen, report.quarantined) == (1, 1)
     shown = list_quarantine(session, "north")[0].candidates
@@ -305,7 +306,7 @@ def test_a_page_that_contradicts_itself_is_read_by_the_rule_that_a_person_made(s
     ticket = open_run(session, "north", trigger="command", worker="test")
     assert ticket is not None
     offers = select_page(page, ticket.store.reading_rules).to_raw_offers()
-    stage_offers(session, ticket, offers, requests=1, bytes_received=1)
+    stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=1))
     assert release_run(session, ticket, is_complete=True).new == 1
     assert session.scalar(select(OfferRow.price)) == Decimal("24.99")
     assert list_quarantine(session, "north") == []

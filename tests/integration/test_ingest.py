@@ -17,6 +17,7 @@ from aggregator.catalog.stores import NewStore, list_quarantine, register_store
 from aggregator.db.models import OfferPriceRow, OfferRow, RunRow, StagedOfferRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.runs import CrawlCounts
 
 
 def raw(number: int, price: str = "10.00", **changes: Any) -> RawOffer:
@@ -50,7 +51,7 @@ def crawl(
     session: Session, slug: str, offers: Iterable[RawOffer | InvalidOffer], *, is_complete: bool = True
 ) -> IngestReport:
     ticket = begin(session, slug)
-    stage_offers(session, ticket, offers, requests=1, bytes_received=100)
+    stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=100))
     return release_run(session, ticket, is_complete=is_complete)
 
 
@@ -77,7 +78,7 @@ def test_a_first_run_fills_the_catalogue_and_begins_the_history(session: Session
 
 
 def test_nothing_staged_is_seen_before_the_run_is_released(session: Session, store: str) -> None:
-    stage_offers(session, begin(session, store), [raw(1)], requests=1, bytes_received=1)
+    stage_offers(session, begin(session, store), [raw(1)], CrawlCounts(requests=1, bytes_received=1))
     assert session.scalar(select(func.count()).select_from(OfferRow)) == 0
 
 
@@ -220,15 +221,15 @@ def test_a_store_is_read_by_one_run_at_a_time(session: Session, store: str) -> N
 
 def test_a_dead_run_is_taken_up_and_its_old_reader_is_fenced_off(session: Session, store: str) -> None:
     dead = begin(session, store)
-    stage_offers(session, dead, [raw(1), raw(2)], requests=1, bytes_received=1)
+    stage_offers(session, dead, [raw(1), raw(2)], CrawlCounts(requests=1, bytes_received=1))
     session.execute(update(RunRow).values(heartbeat_at=datetime.now(UTC) - timedelta(minutes=5)))
     assert due_stores(session) == [store]
     taken_up = open_run(session, store, trigger="schedule", worker="other", only_if_due=True)
     assert taken_up is not None
     assert (taken_up.public_id, taken_up.attempt) == (dead.public_id, dead.attempt + 1)
     with pytest.raises(Conflict):
-        stage_offers(session, dead, [raw(3)], requests=2, bytes_received=2)
-    stage_offers(session, taken_up, [raw(1)], requests=1, bytes_received=1)
+        stage_offers(session, dead, [raw(3)], CrawlCounts(requests=2, bytes_received=2))
+    stage_offers(session, taken_up, [raw(1)], CrawlCounts(requests=1, bytes_received=1))
     report = release_run(session, taken_up, is_complete=True)
     assert (report.seen, report.new) == (1, 1)
 

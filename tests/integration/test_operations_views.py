@@ -24,6 +24,7 @@ from aggregator.catalog.stores import (
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.offers import RawOffer
+from aggregator.domain.runs import CrawlCounts
 
 
 def new_store(name: str, url: str = "") -> NewStore:
@@ -43,7 +44,7 @@ def crawl(session: Session, slug: str, prices: list[str]) -> str:
         )
         for number, price in enumerate(prices)
     ]
-    stage_offers(session, ticket, offers, requests=3, bytes_received=99)
+    stage_offers(session, ticket, offers, CrawlCounts(requests=3, bytes_received=99))
     return release_run(session, ticket, is_complete=True).run
 
 

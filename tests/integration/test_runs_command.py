@@ -15,6 +15,7 @@ from aggregator.cli.runs import runs
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import Conflict
 from aggregator.domain.offers import RawOffer
+from aggregator.domain.runs import CrawlCounts
 from aggregator.settings import Settings
 
 
@@ -26,7 +27,7 @@ def crawl(sessions: Sessions, price: str) -> str:
             RawOffer(external_id=str(n), url=f"https://s.example/{n}", title="Cup", price=Decimal(price))
             for n in range(30)
         ]
-        stage_offers(session, ticket, offers, requests=1, bytes_received=1)
+        stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=1))
         return release_run(session, ticket, is_complete=True).run
 
 

@@ -32,6 +32,10 @@ class StoreRow(Public, Created, Row):
     detection: Mapped[dict[str, Any] | None]
     # Which source a person chose to believe where a page contradicts itself: {"price": "json_ld"}.
     reading_rules: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    # How what it says is to be taken: {"currency": "EUR", "decimal_mark": ",", "ignored": ["sku-1"]}.
+    offer_rules: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    # Limits of the judgement other than the usual ones: {"vanished": 0.8}.
+    judgement_limits: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     crawl_interval: Mapped[int]
     next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)
@@ -73,15 +77,48 @@ class RunRow(Public, Row):
     quarantined: Mapped[int] = mapped_column(server_default="0")
     gone: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[str | None]
+    not_modified: Mapped[int] = mapped_column(server_default="0")
+    pages: Mapped[int] = mapped_column(server_default="0")
+    pages_without_offers: Mapped[int] = mapped_column(server_default="0")
+    # How many offers or pages the store's own listing names.
+    listed: Mapped[int | None]
+    # Quarantined offers by reason; adds up to `quarantined` once the run has ended.
+    rejected: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    # Seconds by stage: fetching, reading, staging, releasing.
+    stage_seconds: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    # What the judgement found, as a list of {"kind", "message", "figures", "part"}.
+    anomalies: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    # What the run changes of what was known before, with samples; null before it was judged.
+    difference: Mapped[dict[str, Any] | None]
+    log_lines: Mapped[int] = mapped_column(server_default="0")
 
     store: Mapped[StoreRow] = relationship()
+
+
+class RunLogRow(Serial, Row):
+    """One line of a run's log; a run keeps its newest thousand or so."""
+
+    __tablename__ = "run_log"
+    __table_args__ = (
+        CheckConstraint("level in ('info', 'warning', 'error')", name="level"),
+        Index("ix_run_log_run_id_id", "run_id", "id"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    level: Mapped[str]
+    message: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 
 
 class QuarantinedOfferRow(Serial, Created, Row):
     """What could not be read, with its reason and raw text, until a person or a better rule settles it."""
 
     __tablename__ = "quarantined_offers"
-    __table_args__ = (Index("ix_quarantined_offers_store_id_state", "store_id", "state"),)
+    __table_args__ = (
+        Index("ix_quarantined_offers_store_id_state", "store_id", "state"),
+        CheckConstraint("state in ('open', 'settled', 'discarded', 'replayed')", name="state"),
+    )
 
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
@@ -93,6 +130,12 @@ class QuarantinedOfferRow(Serial, Created, Row):
     detail: Mapped[str]
     raw: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(server_default="open")
+    public_id: Mapped[str] = mapped_column(
+        unique=True, server_default=text("left(replace(gen_random_uuid()::text, '-', ''), 20)")
+    )
+    # The raw offer by field, from which it is read again; null where there was not even one.
+    offer: Mapped[dict[str, Any] | None]
+    settled_at: Mapped[datetime | None]
 
 
 class ProbeRow(Public, Created, Row):
