@@ -38,7 +38,7 @@ COLUMNS = (
 )
 SINGLETON_SHARE = 0.45  # of products; the others have 2 to 30 offers, ever fewer with ever more
 MOST_OFFERS = 30
-NAMED_SHARE = 0.15  # of families whose products have a name and no model number
+NAMED_SHARE = 0.18  # of families whose products have a name and no model number
 LOST_CODE_SHARE = 0.12  # of offers whose product has a model number and a name, and that state the name only
 SLIP_SHARE = 0.01  # of offers in which even what tells the product from others may be dropped or misspelt
 GTIN_SHARE = 0.6  # of products that have one; 30 % of stores state it
