@@ -2,91 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from aggregator.domain.identifiers import read_gtin
+from matcher.columns import Integers, ValueLists, numbered
+from matcher.reading import Readings, ReadTitles, read_titles
 from matcher.records import OfferRecord, in_stable_order
-from matcher.titles import TitleReading, looks_like_code, plain, read_title, squashed
+from matcher.statistics import (
+    COMPANY_WORDS,
+    CatalogueStatistics,
+    brand_key,
+    code_of_part_number,
+    gram_membership,
+)
+from matcher.titles import TitleReading, looks_like_code, plain, squashed
+
+__all__ = ["CatalogueStatistics", "Flags", "Floats", "Integers", "PreparedCatalogue", "prepare"]
 
 Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-# Above this share of offers with a same-store partner of equal code, a catalogue lists products twice
-# (.475 was seen where stores do, at most .065 where they do not).
-_LISTS_TWICE_SHARE = 0.2
-_ALPHABET_SIZE = 37  # space, ten digits, 26 letters
-_GRAMS = _ALPHABET_SIZE**3
-_COMPANY_WORDS = frozenset(
-    "inc corp corporation co ltd limited llc gmbh ag sa company the intl international".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueStatistics:
-    """How often words, codes and letter triples occur in a catalogue, and which words are brands.
-
-    Taken from a whole catalogue and kept, they make an incremental run weigh words as the full run did.
-    """
-
-    offers: int
-    word_counts: Mapping[str, int]
-    code_counts: Mapping[str, int]
-    gram_counts: Integers
-    brands: frozenset[str]
-    stores_list_twice: bool
-
-    @classmethod
-    def of(cls, records: Iterable[OfferRecord]) -> Self:
-        """The statistics of a whole catalogue; stores of unknown name count as none."""
-        ordered = in_stable_order(records)
-        return cls._of_readings(ordered, [read_title(record.title) for record in ordered])
-
-    @classmethod
-    def _of_readings(cls, ordered: Sequence[OfferRecord], readings: Sequence[TitleReading]) -> Self:
-        code_counts = Counter(code for reading in readings for code in reading.codes)
-        code_counts.update(code for record in ordered if looks_like_code(code := squashed(record.mpn)))
-        return cls(
-            offers=len(ordered),
-            word_counts=Counter(word for reading in readings for word in set(reading.words)),
-            code_counts=code_counts,
-            gram_counts=np.bincount(_gram_matrix(readings).indices, minlength=_GRAMS),
-            brands=_brand_vocabulary(ordered, readings),
-            stores_list_twice=_share_listed_twice(ordered, readings) > _LISTS_TWICE_SHARE,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """A value that json.dumps takes; only letter triples that occur are written."""
-        present = np.flatnonzero(self.gram_counts)
-        return {
-            "offers": self.offers,
-            "word_counts": dict(self.word_counts),
-            "code_counts": dict(self.code_counts),
-            "gram_counts": {str(gram): int(self.gram_counts[gram]) for gram in present},
-            "brands": sorted(self.brands),
-            "stores_list_twice": self.stores_list_twice,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        gram_counts = np.zeros(_GRAMS, dtype=np.int64)
-        for gram, count in value["gram_counts"].items():
-            gram_counts[int(gram)] = count
-        return cls(
-            offers=value["offers"],
-            word_counts=value["word_counts"],
-            code_counts=value["code_counts"],
-            gram_counts=gram_counts,
-            brands=frozenset(value["brands"]),
-            stores_list_twice=value["stores_list_twice"],
-        )
+_LONGEST_BRAND = 3
+_MOST_HOLDERS_OF_JOINED_CODE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +39,7 @@ class PreparedCatalogue:
 
     Integer columns hold -1 where a value is unknown. Matrices are float32 CSR: `words` and `grams` are
     TF-IDF with rows of length 1, `word_rarity` holds each word's inverse document frequency, the others 1.
+    `readings` are made anew at each access.
     """
 
     records: Sequence[OfferRecord]
@@ -134,161 +79,229 @@ class PreparedCatalogue:
 
 
 def prepare(
-    records: Iterable[OfferRecord], statistics: CatalogueStatistics | None = None
+    records: Iterable[OfferRecord], statistics: CatalogueStatistics | None = None, processes: int = 1
 ) -> PreparedCatalogue:
     """Read every record once. Without `statistics` the records themselves are the catalogue."""
     ordered = in_stable_order(records)
-    readings = [read_title(record.title) for record in ordered]
-    statistics = statistics or CatalogueStatistics._of_readings(ordered, readings)
-    codes = [
-        _codes_of(record, reading, statistics) for record, reading in zip(ordered, readings, strict=True)
-    ]
-    brands = [
-        find_brand(record, reading, statistics.brands)
-        for record, reading in zip(ordered, readings, strict=True)
-    ]
-    code_matrix, code_names = _membership(codes)
-    word_matrix, word_names = _membership([set(reading.words) for reading in readings])
+    titles = read_titles([record.title for record in ordered], processes)
+    statistics = statistics or CatalogueStatistics.of_titles(ordered, titles)
+    codes = _codes(ordered, titles, statistics)
+    brands = _brands(ordered, titles.words, statistics.brands)
+    code_matrix = codes.membership()
+    word_matrix = titles.words.membership()
+    grams = gram_membership(word_matrix, titles.words.names)
     word_rarity = _inverse_frequency(
-        np.array([statistics.word_counts.get(word, 0) for word in word_names]), statistics.offers
+        np.array([statistics.word_counts.get(word, 0) for word in titles.words.names]), statistics.offers
     )
-    gram_rarity = _inverse_frequency(statistics.gram_counts, statistics.offers)
-    measure_matrix, measure_names = _membership([reading.measures for reading in readings])
-    measure_dimension, _ = _membership([{dimension} for dimension, _ in measure_names])
-    variants = [
-        {(plain(name).strip(), plain(value).strip()) for name, value in record.variant_attributes}
-        for record in ordered
-    ]
-    variant_values, value_names = _membership(variants)
-    variant_name_of_value, _ = _membership([{name} for name, _ in value_names])
-    code_frequency = np.array([statistics.code_counts.get(code, 0) for code in code_names])
+    measure_dimension = _sets([{dimension} for dimension, _ in titles.measures.names])
+    variants = ValueLists.of(
+        [
+            {(plain(name).strip(), plain(value).strip()) for name, value in record.variant_attributes}
+            for record in ordered
+        ]
+    )
+    variant_values = variants.membership()
+    variant_name_of_value = _sets([{name} for name, _ in variants.names])
+    code_frequency = np.array([statistics.code_counts.get(code, 0) for code in codes.names])
+    weighted_words = _weighted(word_matrix, word_rarity)
     return PreparedCatalogue(
         records=ordered,
-        readings=readings,
+        readings=Readings(ordered),
         statistics=statistics,
-        words=_unit_rows(word_matrix @ sparse.diags(word_rarity)),
-        word_rarity=(word_matrix @ sparse.diags(word_rarity)).tocsr().astype(np.float32),
-        grams=_unit_rows(_gram_matrix(readings) @ sparse.diags(gram_rarity)),
+        words=_unit_rows(weighted_words),
+        word_rarity=weighted_words,
+        grams=_unit_rows(_weighted(grams, _inverse_frequency(statistics.gram_counts, statistics.offers))),
         codes=code_matrix,
-        code_names=code_names,
-        code_contains=_containment(code_names),
-        code_stems=_membership([{name[: max(4, round(0.6 * len(name)))]} for name in code_names])[0],
+        code_names=codes.names,
+        code_contains=_containment(codes.names),
+        code_stems=_sets([{name[: max(4, round(0.6 * len(name)))]} for name in codes.names]),
         rare_code=(code_frequency <= max(40, statistics.offers // 20_000)).astype(np.float32),
-        measures=measure_matrix,
+        measures=titles.measures.membership(),
         measure_dimension=measure_dimension,
-        measure_names=measure_names,
-        numbers=_membership([reading.numbers for reading in readings])[0],
-        brand_words=_membership([set(brand.split()) - _COMPANY_WORDS for brand in brands])[0],
-        colours=_membership([reading.colours for reading in readings])[0],
-        editions=_membership([reading.editions for reading in readings])[0],
+        measure_names=titles.measures.names,
+        numbers=titles.numbers.membership(),
+        brand_words=_sets_of_equal([frozenset(brand.split()) - COMPANY_WORDS for brand in brands]),
+        colours=titles.colours.membership(),
+        editions=titles.editions.membership(),
         brands=brands,
-        store=_numbered(record.store for record in ordered),
-        gtin=_numbered(read_gtin(record.gtin) or "" for record in ordered),
-        mpn=_numbered(squashed(record.mpn) for record in ordered),
-        item_group=_numbered(
+        store=numbered(record.store for record in ordered),
+        gtin=numbered(_read_once(read_gtin, (record.gtin for record in ordered))),
+        mpn=numbered(_read_once(squashed, (record.mpn for record in ordered))),
+        item_group=numbered(
             f"{record.store}\0{record.item_group_id}" if record.store and record.item_group_id else ""
             for record in ordered
         ),
-        pack=np.array([reading.pack for reading in readings], dtype=np.int64),
-        accessory=np.array([reading.accessory for reading in readings], dtype=bool),
-        refurbished=np.array([reading.refurbished for reading in readings], dtype=bool),
+        pack=titles.pack,
+        accessory=titles.accessory,
+        refurbished=titles.refurbished,
         price=np.array([float(record.price or 0) for record in ordered], dtype=np.float32),
-        currency=_numbered(record.currency for record in ordered),
+        currency=numbered(record.currency for record in ordered),
         variant_values=variant_values,
         variant_names=(variant_values @ variant_name_of_value).minimum(1).tocsr(),
         variant_name_of_value=variant_name_of_value,
     )
 
 
-def find_brand(record: OfferRecord, reading: TitleReading, vocabulary: frozenset[str]) -> str:
-    """The offer's brand in plain letters: its own field, else the first of the catalogue's brands in its title."""
-    if record.brand.strip():
-        return _brand_key(record.brand)
-    for start in range(len(reading.words)):
-        for length in (3, 2, 1):
-            name = " ".join(reading.words[start : start + length])
-            if name in vocabulary:
-                return name
-    return ""
+def _brands(records: Sequence[OfferRecord], words: ValueLists, vocabulary: frozenset[str]) -> list[str]:
+    """Each offer's brand in plain letters: its own field, else the first of the catalogue's brands in its title.
 
-
-def _brand_key(brand: str) -> str:
-    words = "".join(sign if sign.isalnum() else " " for sign in plain(brand)).split()
-    return " ".join([word for word in words if word not in _COMPANY_WORDS] or words)
-
-
-def _brand_vocabulary(records: Sequence[OfferRecord], readings: Sequence[TitleReading]) -> frozenset[str]:
-    """Brands that offers state, and words that several titles open with and seldom hold elsewhere."""
-    stated = Counter(_brand_key(record.brand) for record in records if record.brand.strip())
-    opening = Counter(reading.words[0] for reading in readings if reading.words)
-    anywhere = Counter(word for reading in readings for word in set(reading.words))
-    opens_titles = {
-        word
-        for word, count in opening.items()
-        if count >= 4 and count >= 0.4 * anywhere[word] and word.isalpha() and len(word) >= 2
-    }
-    return frozenset({brand for brand in stated if len(brand) >= 2} | opens_titles)
-
-
-def _share_listed_twice(records: Sequence[OfferRecord], readings: Sequence[TitleReading]) -> float:
-    """Share of offers whose store has another offer with exactly the same codes."""
-    keys = [
-        (record.store, reading.codes) if record.store and reading.codes else None
-        for record, reading in zip(records, readings, strict=True)
+    Of brands that begin at the same word the longest counts.
+    """
+    names = sorted(vocabulary)
+    number_of_word = {word: number for number, word in enumerate(words.names)}
+    width = max(len(words.names), 1)
+    owners = words.owners
+    found = np.full(len(words.numbers), -1, dtype=np.int64)
+    # A run of words that begins a brand is known by the number of its beginning, one word longer each time.
+    beginnings: dict[tuple[int, ...], int] = {(): 0}
+    run = np.zeros(len(words.numbers), dtype=np.int64)
+    for length in range(1, _LONGEST_BRAND + 1):
+        keys: dict[int, int] = {}
+        brand_of: list[int] = []
+        longer: dict[tuple[int, ...], int] = {}
+        for brand, name in enumerate(names):
+            spelled = tuple(number_of_word.get(word, -1) for word in name.split())
+            if len(spelled) < length or len(spelled) > _LONGEST_BRAND or -1 in spelled:
+                continue
+            before = beginnings[spelled[: length - 1]]
+            number = longer.setdefault(spelled[:length], len(longer))
+            if number == len(brand_of):
+                keys[before * width + spelled[length - 1]] = number
+                brand_of.append(-1)
+            if len(spelled) == length:
+                brand_of[number] = brand
+        run = _continued(run, words.numbers, owners, length - 1, keys, width)
+        ends = np.array(brand_of, dtype=np.int64)
+        complete = np.flatnonzero(run >= 0)
+        complete = complete[ends[run[complete]] >= 0] if len(ends) else complete[:0]
+        found[complete] = ends[run[complete]]
+        beginnings = longer
+    at = np.flatnonzero(found >= 0)
+    owner, first = np.unique(owners[at], return_index=True)
+    in_title = dict(zip(owner.tolist(), found[at[first]].tolist(), strict=True))
+    stated = {brand: brand_key(brand) for brand in {record.brand for record in records}}
+    return [
+        stated[record.brand] if record.brand.strip() else names[in_title[row]] if row in in_title else ""
+        for row, record in enumerate(records)
     ]
-    times = Counter(keys)
-    repeated = sum(count for key, count in times.items() if key and count > 1)
-    return repeated / len(records) if len(records) >= 50 else 0.0
 
 
-def _codes_of(record: OfferRecord, reading: TitleReading, statistics: CatalogueStatistics) -> set[str]:
-    """The title's codes, with neighbours joined where the catalogue writes them as one, and the MPN."""
-    codes = set(reading.codes)
-    for joined, parts in reading.joins:
-        if joined in statistics.code_counts and statistics.code_counts[joined] <= 200:
-            codes.difference_update(parts)
-            codes.add(joined)
-    part_number = squashed(record.mpn)
-    if looks_like_code(part_number):
-        codes.add(part_number)
-    return codes
+def _continued(
+    run: Integers,
+    numbers: npt.NDArray[np.int32],
+    owners: Integers,
+    ahead: int,
+    keys: Mapping[int, int],
+    width: int,
+) -> Integers:
+    """The runs that go on with the word `ahead` places on, by the numbers that `keys` gives them; others -1."""
+    result = np.full(len(run), -1, dtype=np.int64)
+    start = np.flatnonzero(run[: len(run) - ahead] >= 0)
+    start = start[owners[start] == owners[start + ahead]]
+    if not len(start) or not keys:
+        return result
+    known = np.array(sorted(keys), dtype=np.int64)
+    wanted = run[start] * width + numbers[start + ahead]
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    hit = known[place] == wanted
+    result[start[hit]] = np.array([keys[key] for key in known.tolist()], dtype=np.int64)[place[hit]]
+    return result
+
+
+def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: CatalogueStatistics) -> ValueLists:
+    """The titles' codes, with neighbours joined where the catalogue writes them as one, and part numbers."""
+    names = list(titles.codes.names)
+    number_of = {name: number for number, name in enumerate(names)}
+
+    def number(name: str) -> int:
+        if name not in number_of:
+            number_of[name] = len(names)
+            names.append(name)
+        return number_of[name]
+
+    owners, numbers = titles.codes.owners, titles.codes.numbers.astype(np.int64)
+    joined_owner, joined_number, part_owner, part_number = [], [], [], []
+    for length in (2, 3):
+        owner, run = _runs_that_may_be_codes(titles.pieces, length)
+        distinct, which = np.unique(run, axis=0, return_inverse=True)
+        usable = np.full(len(distinct), -1, dtype=np.int64)
+        for index, parts in enumerate(distinct.tolist()):
+            joined = "".join(titles.pieces.names[part] for part in parts)
+            if 0 < statistics.code_counts.get(joined, 0) <= _MOST_HOLDERS_OF_JOINED_CODE and looks_like_code(
+                joined
+            ):
+                usable[index] = number(joined)
+        which = which.ravel()
+        hit = usable[which] >= 0
+        joined_owner.append(owner[hit])
+        joined_number.append(usable[which[hit]])
+        code_of_piece = np.array([number_of.get(name, -1) for name in titles.pieces.names], dtype=np.int64)
+        part_owner.append(np.repeat(owner[hit], length))
+        part_number.append(code_of_piece[run[hit].ravel()] if hit.any() else np.empty(0, dtype=np.int64))
+    mpn_codes = {mpn: code_of_part_number(mpn) for mpn in {record.mpn for record in records}}
+    of_mpn = [(row, number(code)) for row, record in enumerate(records) if (code := mpn_codes[record.mpn])]
+    mpn_owner, mpn_number = np.array(of_mpn, dtype=np.int64).reshape(-1, 2).T
+    is_part, part = np.concatenate(part_owner), np.concatenate(part_number)
+    width = max(len(names), 1)
+    split = (is_part * width + part)[part >= 0]
+    whole = ~np.isin(owners * width + numbers, split)
+    return ValueLists.of_pairs(
+        len(records),
+        np.concatenate([owners[whole], *joined_owner, mpn_owner]),
+        np.concatenate([numbers[whole], *joined_number, mpn_number]),
+        names,
+    )
+
+
+def _runs_that_may_be_codes(pieces: ValueLists, length: int) -> tuple[Integers, npt.NDArray[np.int32]]:
+    """Each run of `length` neighbouring pieces that may be one code apart: its offer, its pieces."""
+    sizes = np.array([len(name) for name in pieces.names], dtype=np.int64)
+    digits = np.array([any(sign.isdigit() for sign in name) for name in pieces.names], dtype=bool)
+    count = max(len(pieces.numbers) - length + 1, 0)
+    parts = [pieces.numbers[start : start + count] for start in range(length)]
+    owners = pieces.owners
+    if not count:
+        return owners[:0], np.empty((0, length), dtype=np.int32)
+    total = sum(sizes[part] for part in parts)
+    usable = (owners[:count] == owners[length - 1 :]) & (total >= 5) & (total <= 20)
+    usable &= np.max([sizes[part] for part in parts], axis=0) <= 12
+    usable &= np.any([digits[part] for part in parts], axis=0)
+    return owners[:count][usable], np.column_stack([part[usable] for part in parts])
 
 
 def _containment(names: Sequence[str]) -> sparse.csr_matrix:
     """codes x codes: 1 where one code of 5 signs or more is a part of the other ("nu7100" of "ue49nu7100")."""
-    position = {name: index for index, name in enumerate(names)}
-    pairs: set[tuple[int, int]] = set()
+    position = {name: index for index, name in enumerate(names) if len(name) >= 5}
+    pairs: list[int] = []
     for index, name in enumerate(names):
         for start in range(len(name) - 4):
             for end in range(start + 5, len(name) + 1):
                 other = position.get(name[start:end])
                 if other is not None and other != index:
-                    pairs.add((index, other))
-                    pairs.add((other, index))
-    rows, columns = (
-        np.array(list(axis), dtype=np.int64)
-        for axis in (zip(*sorted(pairs), strict=True) if pairs else ((), ()))
-    )
+                    pairs += (index, other)
+    whole, part = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    keys = np.unique(np.concatenate([whole * len(names) + part, part * len(names) + whole]))
+    rows, columns = np.divmod(keys, max(len(names), 1))
     ones = np.ones(len(rows), dtype=np.float32)
     return sparse.csr_matrix((ones, (rows, columns)), shape=(len(names), len(names)))
 
 
-def _membership(rows: Sequence[Iterable[Any]]) -> tuple[sparse.csr_matrix, list[Any]]:
-    """A 0/1 matrix of rows x distinct values, and the values in the order of its columns."""
-    names = sorted({value for row in rows for value in row})
-    position = {name: index for index, name in enumerate(names)}
-    columns = [sorted(position[value] for value in row) for row in rows]
-    ends = np.concatenate([[0], np.cumsum([len(row) for row in columns])])
-    flat = np.array([column for row in columns for column in row], dtype=np.int64)
-    data = np.ones(len(flat), dtype=np.float32)
-    return sparse.csr_matrix((data, flat, ends), shape=(len(rows), len(names))), names
+def _sets(rows: Sequence[set[str]]) -> sparse.csr_matrix:
+    return ValueLists.of(rows).membership()
 
 
-def _numbered(values: Iterable[str]) -> Integers:
-    """Equal texts get equal numbers, an empty one -1."""
+def _sets_of_equal(rows: Sequence[frozenset[str]]) -> sparse.csr_matrix:
+    """Membership of rows of which many are equal: each distinct one is read once."""
+    number_of: defaultdict[frozenset[str], int] = defaultdict(lambda: len(number_of))
+    numbers = [number_of[row] for row in rows]
+    return sparse.csr_matrix(ValueLists.of(list(number_of)).membership()[numbers])
+
+
+def _read_once(read: Callable[[str], str | None], values: Iterable[str]) -> list[str]:
+    """`read` of each value, called once for each distinct one; empty stays empty."""
     texts = list(values)
-    position = {text: index for index, text in enumerate(sorted(set(texts) - {""}))}
-    return np.array([position.get(text, -1) for text in texts], dtype=np.int64)
+    known = {text: (read(text) or "") if text else "" for text in set(texts)}
+    return [known[text] for text in texts]
 
 
 def _inverse_frequency(counts: npt.NDArray[Any], offers: int) -> Floats:
@@ -296,31 +309,15 @@ def _inverse_frequency(counts: npt.NDArray[Any], offers: int) -> Floats:
     return rarity
 
 
+def _weighted(matrix: sparse.csr_matrix, weights: Floats) -> sparse.csr_matrix:
+    """A 0/1 matrix with the weight of its column in place of each 1."""
+    return sparse.csr_matrix((weights[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
 def _unit_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    matrix = sparse.csr_matrix(matrix, dtype=np.float32)
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1 / np.maximum(lengths, 1e-9)) @ matrix, dtype=np.float32)
-
-
-def _gram_matrix(readings: Sequence[TitleReading]) -> sparse.csr_matrix:
-    """Offers x letter triples (0/1) of the titles' words, each word with a space on both sides."""
-    texts = [" " + " ".join(reading.words) + " " for reading in readings]
-    joined = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-    owner = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    # Other scripts share the places of the Latin letters: enough to tell which titles are alike.
-    sign = np.arange(128, dtype=np.int64) % 26 + 11
-    sign[ord(" ")] = 0
-    sign[ord("0") : ord("9") + 1] = np.arange(1, 11)
-    sign[ord("a") : ord("z") + 1] = np.arange(11, 37)
-    codes = np.where(joined < 128, sign[np.minimum(joined, 127)], joined % 26 + 11).astype(np.int64)
-    if len(codes) < 3:
-        return sparse.csr_matrix((len(texts), _GRAMS), dtype=np.float32)
-    grams = (codes[:-2] * _ALPHABET_SIZE + codes[1:-1]) * _ALPHABET_SIZE + codes[2:]
-    inside = owner[:-2] == owner[2:]
-    matrix = sparse.csr_matrix(
-        (np.ones(int(inside.sum()), dtype=np.float32), (owner[:-2][inside], grams[inside])),
-        shape=(len(texts), _GRAMS),
-    )
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
+    """Rows divided by their length."""
+    filled = np.diff(matrix.indptr)
+    owner = np.repeat(np.arange(matrix.shape[0]), filled)
+    lengths = np.sqrt(np.bincount(owner, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
+    data = matrix.data / np.repeat(np.maximum(lengths, 1e-9), filled).astype(np.float32)
+    return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Unit as written -> (dimension, factor to the dimension's base unit).
 _UNITS: dict[str, tuple[str, float]] = {
@@ -54,6 +55,10 @@ _MEASURE = re.compile(rf"(?<![a-z0-9.])(\d+(?:[.,]\d+)?)(\s*-?\s*)({_UNIT_WORDS}
 _FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _THOUSANDS = re.compile(r"(?<![\w.,])(\d{1,3})(?:,(\d{3})| (000))(?!\w)")
 _PIECE = re.compile(r"v\.? ?\d+(?:\.\d+)*(?![a-z0-9])|\d+[.,]\d+(?![a-z0-9])|[a-z0-9]+(?:[-._/][a-z0-9]+)*")
+_SEPARATOR = re.compile(r"[^a-z0-9]+")
+_PLAIN_NUMBER = re.compile(r"\d{1,4}|\d+[.,]\d+")
+_CUBIC_FEET = re.compile(r"\bcu\.?\s*ft\b\.?")
+_BEFORE_MEASURE = re.compile(r"[a-z0-9./_]*-$")
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\bv(?=\d+\b)|\d+\.\d+|[^\W_]+")
 _PACK = re.compile(
@@ -66,7 +71,7 @@ _PACK_WORDS = {"twin": 2, "double": 2, "triple": 3}
 _REFURBISHED = re.compile(
     r"\b(refurb\w*|renewed|reconditioned|remanufactured|open[ -]?box|used|b-ware|gebraucht)\b"
 )
-_ACCESSORY_FOR = re.compile(r"\b(?:for|compatible with|fits|fur|pour|para|per)\b")
+_ACCESSORY_FOR = frozenset("for compatible fits fur pour para per".split())
 _ACCESSORY_WORDS = frozenset(
     "case cover mount adapter adaptor cable battery charger stand bag strap skin sleeve holder bracket filter"
     " lens cartridge toner ink remote dock cradle pouch film protector replacement hood kit refill"
@@ -128,11 +133,13 @@ _NOT_A_CODE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TitleReading:
-    """What one title says. `words` keep their order; `joins` are neighbours that may be one code apart."""
+    """What one title says. `words` keep their order, and so do `pieces`: what is left beside the measures,
+    without separators, where neighbours may be one code written apart ("WH 1000XM4").
+    """
 
     words: tuple[str, ...]
+    pieces: tuple[str, ...]
     codes: frozenset[str]
-    joins: tuple[tuple[str, tuple[str, ...]], ...]
     measures: frozenset[tuple[str, str]]
     numbers: frozenset[str]
     colours: frozenset[str]
@@ -144,6 +151,8 @@ class TitleReading:
 
 def plain(text: str) -> str:
     """Lower case without accents and entities: "Kühl&shy;schrank" -> "kuhlschrank"."""
+    if text.isascii():
+        return (html.unescape(text) if "&" in text else text).casefold()
     for sign, digits in _FRACTIONS.items():
         text = text.replace(sign, digits)
     decomposed = unicodedata.normalize("NFKD", html.unescape(text).casefold())
@@ -152,7 +161,7 @@ def plain(text: str) -> str:
 
 def squashed(code: str) -> str:
     """A code without separators and case, as codes are compared: "WH-1000XM4" -> "wh1000xm4"."""
-    return re.sub(r"[^a-z0-9]+", "", plain(code))
+    return _SEPARATOR.sub("", plain(code))
 
 
 def looks_like_code(squashed_token: str) -> bool:
@@ -181,7 +190,8 @@ def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
 
     def take(match: re.Match[str]) -> str:
         number, gap, unit = match.groups()
-        piece_before = re.search(r"[a-z0-9./_]*-$", text[: match.start()])
+        start = match.start()
+        piece_before = _BEFORE_MEASURE.search(text, 0, start) if text[start - 1 : start] == "-" else None
         inside_code = piece_before is not None and any(sign.isdigit() for sign in piece_before.group())
         if inside_code or (gap.strip(" ") == "" and gap and unit in _TOUCHING_ONLY) or len(number) > 7:
             return match.group()
@@ -195,25 +205,34 @@ def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
     return _MEASURE.sub(take, text), measures, numbers
 
 
-def _pieces(text: str) -> list[str]:
-    """Words with their inner separators; a slash parts two words unless a short suffix follows ("LL/A")."""
+@lru_cache(maxsize=1 << 16)
+def _pieces(text: str) -> tuple[tuple[str, str, str], ...]:
+    """The words of a text without spaces, separators taken out: each with whether it is a code, a number or
+    neither (""), and the code or number. A slash parts two words unless a short suffix follows ("LL/A").
+    """
     pieces: list[str] = []
-    for match in _PIECE.findall(text):
-        parts = match.replace(" ", "").replace("v.", "v").split("/")
-        current = parts[0]
-        for part in parts[1:]:
-            if len(part) <= 2 and any(sign.isdigit() for sign in current):
-                current += part
-            else:
-                pieces.append(current)
-                current = part
-        pieces.append(current)
-    return pieces
+    current, *rest = text.replace(" ", "").replace("v.", "v").split("/")
+    for part in rest:
+        if len(part) <= 2 and any(sign.isdigit() for sign in current):
+            current += part
+        else:
+            pieces.append(current)
+            current = part
+    return tuple(_meaning(piece) for piece in (*pieces, current))
+
+
+def _meaning(piece: str) -> tuple[str, str, str]:
+    compact = _SEPARATOR.sub("", piece)
+    if _PLAIN_NUMBER.fullmatch(piece):
+        return compact, "number", _number(piece)
+    if version := _VERSION.fullmatch(piece):
+        return compact, "number", _number(".".join(version.group(1).split(".")[:2]))
+    return compact, "code" if looks_like_code(compact) else "", compact
 
 
 def read_title(title: str) -> TitleReading:
     """Read one title. Pure; a title in any language and any state gives some reading."""
-    text = re.sub(r"\bcu\.?\s*ft\b\.?", "cuft", _THOUSANDS.sub(r"\1\2\3", plain(title)))
+    text = _CUBIC_FEET.sub("cuft", _THOUSANDS.sub(r"\1\2\3", plain(title)))
     packs = [
         int(one or two or three) if (one or two or three) else _PACK_WORDS[word]
         for one, two, three, word in _PACK.findall(text)
@@ -221,33 +240,24 @@ def read_title(title: str) -> TitleReading:
     without_measures, measures, numbers = _take_measures(_PACK.sub(" ", text))
     words = tuple(_WORD.findall(text))
     codes: set[str] = set()
-    pieces = _pieces(without_measures)
-    for piece in pieces:
-        compact = re.sub(r"[^a-z0-9]", "", piece)
-        if re.fullmatch(r"\d{1,4}|\d+[.,]\d+", piece):
-            numbers.add(_number(piece))
-        elif version := _VERSION.fullmatch(piece):
-            numbers.add(_number(".".join(version.group(1).split(".")[:2])))
-        elif looks_like_code(compact):
-            codes.add(compact)
-    flat = [re.sub(r"[^a-z0-9]", "", piece) for piece in pieces]
-    joins = []
-    for length in (2, 3):
-        for start in range(len(flat) - length + 1):
-            parts = tuple(flat[start : start + length])
-            joined = "".join(parts)
-            if 5 <= len(joined) <= 20 and len(max(parts, key=len)) <= 12 and looks_like_code(joined):
-                joins.append((joined, parts))
+    pieces = []
+    for text_piece in _PIECE.findall(without_measures):
+        for compact, kind, value in _pieces(text_piece):
+            pieces.append(compact)
+            if kind == "code":
+                codes.add(value)
+            elif kind == "number":
+                numbers.add(value)
     word_set = frozenset(words)
     return TitleReading(
         words=words,
+        pieces=tuple(pieces),
         codes=frozenset(codes),
-        joins=tuple(joins),
         measures=frozenset(measures),
         numbers=frozenset(numbers),
         colours=frozenset(_COLOURS[word] for word in word_set if word in _COLOURS),
         editions=frozenset(_EDITIONS[word] for word in word_set if word in _EDITIONS),
-        accessory=bool(word_set & _ACCESSORY_WORDS) or bool(_ACCESSORY_FOR.search(text)),
+        accessory=bool(word_set & _ACCESSORY_WORDS) or bool(word_set & _ACCESSORY_FOR),
         pack=max(packs, default=1) or 1,
         refurbished=bool(_REFURBISHED.search(text)),
     )

@@ -1,0 +1,57 @@
+"""One function over parts of a whole, in this process or in several that share its memory."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+# What the forked processes are to do: they inherit it, so neither it nor what it holds is ever copied or pickled.
+_work: Callable[[int, int], Any] | None = None
+
+
+def parts_of(count: int, size: int) -> list[tuple[int, int]]:
+    """Half-open ranges of at most `size` that cover 0 to `count`, in order."""
+    return [(start, min(start + size, count)) for start in range(0, count, max(size, 1))]
+
+
+def over_parts(
+    work: Callable[[int, int], Result], count: int, size: int, processes: int = 1
+) -> Iterator[Result]:
+    """`work(start, end)` for each part of at most `size`, results in order.
+
+    With several processes the parts are done side by side by forks of this one; the results have to be
+    picklable and are the same as with one. Where the system cannot fork safely there is one process.
+    """
+    parts = parts_of(count, size)
+    if processes < 2 or len(parts) < 2 or sys.platform != "linux":
+        for start, end in parts:
+            yield work(start, end)
+        return
+    global _work
+    _work = work
+    try:
+        with _unmoved_memory(), multiprocessing.get_context("fork").Pool(min(processes, len(parts))) as pool:
+            yield from pool.imap(_one_part, parts)
+    finally:
+        _work = None
+
+
+def _one_part(part: tuple[int, int]) -> Any:
+    assert _work is not None
+    return _work(*part)
+
+
+@contextmanager
+def _unmoved_memory() -> Iterator[None]:
+    """Keep the garbage collector from touching, and so copying, what the forks share."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

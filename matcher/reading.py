@@ -1,0 +1,94 @@
+"""Titles of a whole catalogue read into columns, and read again one by one where a person wants to know why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from matcher.columns import ValueLists
+from matcher.parallel import over_parts
+from matcher.records import OfferRecord
+from matcher.titles import TitleReading, read_title
+
+_PART = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTitles:
+    """What titles say, column by column; row i is what `read_title` says of title i.
+
+    `words` and `pieces` keep their order and may repeat, the others are sets.
+    """
+
+    words: ValueLists
+    pieces: ValueLists
+    codes: ValueLists
+    measures: ValueLists
+    numbers: ValueLists
+    colours: ValueLists
+    editions: ValueLists
+    accessory: npt.NDArray[np.bool_]
+    refurbished: npt.NDArray[np.bool_]
+    pack: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, titles: Sequence[str]) -> Self:
+        readings = [read_title(title) for title in titles]
+        lists = {
+            name: ValueLists.of([getattr(reading, name) for reading in readings]) for name in _list_columns()
+        }
+        return cls(
+            **lists,
+            accessory=np.array([reading.accessory for reading in readings], dtype=bool),
+            refurbished=np.array([reading.refurbished for reading in readings], dtype=bool),
+            pack=np.array([reading.pack for reading in readings], dtype=np.int64),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        lists = {name: ValueLists.joined([getattr(part, name) for part in parts]) for name in _list_columns()}
+        return cls(
+            **lists,
+            accessory=np.concatenate([part.accessory for part in parts]),
+            refurbished=np.concatenate([part.refurbished for part in parts]),
+            pack=np.concatenate([part.pack for part in parts]),
+        )
+
+
+def _list_columns() -> list[str]:
+    return [field.name for field in fields(ReadTitles) if field.type == "ValueLists"]
+
+
+def read_titles(titles: Sequence[str], processes: int = 1) -> ReadTitles:
+    """Read every title once; several processes give the same as one."""
+
+    def part(start: int, end: int) -> ReadTitles:
+        return ReadTitles.of(titles[start:end])
+
+    parts = list(over_parts(part, len(titles), _PART, processes))
+    return ReadTitles.joined(parts) if len(parts) > 1 else parts[0] if parts else ReadTitles.of([])
+
+
+class Readings(Sequence[TitleReading]):
+    """The reading of each record's title, made when it is asked for: a million of them would fill the memory."""
+
+    def __init__(self, records: Sequence[OfferRecord]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> TitleReading: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Readings: ...
+
+    def __getitem__(self, index: int | slice) -> TitleReading | Readings:
+        if isinstance(index, slice):
+            return Readings(self._records[index])
+        return read_title(self._records[index].title)
