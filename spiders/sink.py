@@ -104,4 +104,5 @@ def _storable(offer: InvalidOffer) -> InvalidOffer:
         reason=clean_text(offer.reason, 100),
         detail=clean_text(offer.detail),
         raw=safe_json(dict(offer.raw)),
+        offer=None if offer.offer is None else safe_json(dict(offer.offer)),
     )

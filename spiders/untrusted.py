@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from aggregator.domain.offers import InvalidOffer
+from aggregator.domain.normalization.rules import raw_offer_to_json
+from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.web_addresses import join_web_address
 
 _PLAIN_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,9})?")
@@ -99,6 +100,7 @@ def refused(
     title: object = None,
     url: str = "",
     detail: str = "",
+    offer: RawOffer | None = None,
 ) -> InvalidOffer:
     """The quarantined form of something that did not even become a raw offer."""
     return InvalidOffer(
@@ -108,6 +110,7 @@ def refused(
         reason=reason,
         detail=detail,
         raw=storable(raw),
+        offer=None if offer is None else storable(raw_offer_to_json(offer)),
     )
 
 

@@ -72,7 +72,7 @@ def stage_offers(
     normalized = [
         offer
         if isinstance(offer, InvalidOffer)
-        else normalize_offer(offer, default_currency=ticket.store.currency)
+        else normalize_offer(offer, default_currency=ticket.store.currency, rules=ticket.store.offer_rules)
         for offer in offers
     ]
     start = beat(session, ticket, counts, staged=len(normalized))
@@ -89,11 +89,11 @@ def stage_offers(
     copy_rows(
         session,
         QuarantinedOfferRow.__tablename__,
-        ("store_id", "run_id", "attempt", "external_id", "title", "url", "reason", "detail", "raw"),
+        ("store_id", "run_id", "attempt", "external_id", "title", "url", "reason", "detail", "raw", "offer"),
         (
             (
                 ticket.store_id, ticket.run_id, ticket.attempt, offer.external_id, offer.title, offer.url,
-                offer.reason, offer.detail, dict(offer.raw),
+                offer.reason, offer.detail, dict(offer.raw), offer.offer,
             )
             for offer in normalized
             if isinstance(offer, InvalidOffer)

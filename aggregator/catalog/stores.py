@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.reading_rules import read_candidates
 from aggregator.db.models import (
     AuditEntryRow,
     MatchReviewRow,
@@ -27,7 +25,8 @@ from aggregator.db.models import (
 )
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.normalization.names import clean_text, fold
-from aggregator.domain.operations import QuarantinedOffer, RunSummary, StoreSummary, Totals
+from aggregator.domain.normalization.rules import OfferRules
+from aggregator.domain.operations import RunSummary, StoreSummary, Totals
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import Store
 from aggregator.domain.vocabulary import TaxBasis
@@ -67,6 +66,7 @@ def store_value(row: StoreRow) -> Store:
         shipping=None if row.shipping is None else ShippingRule.from_json(row.shipping),
         options={**row.options, **row.secret_options},
         reading_rules=dict(row.reading_rules),
+        offer_rules=OfferRules.from_json(row.offer_rules),
     )
 
 
@@ -86,7 +86,9 @@ def register_store(session: Session, new: NewStore, *, may_move: bool = False) -
             f"{slug!r} is taken by {row.url}", place="slug", remedy="choose another with --slug"
         )
     if row is None:
-        row = StoreRow(slug=slug, options={}, secret_options={}, reading_rules={}, tax_basis="unknown")
+        row = StoreRow(
+            slug=slug, options={}, secret_options={}, reading_rules={}, offer_rules={}, tax_basis="unknown"
+        )
         row.next_crawl_at = datetime.now(UTC)
         row.crawl_interval = new.crawl_interval
         session.add(row)
@@ -117,11 +119,11 @@ def get_store(session: Session, slug: str) -> Store:
 
 
 def request_crawl(session: Session, slug: str, *, account_id: int | None = None) -> None:
-    """Make a store due now; a worker crawls it. Pausing does not hinder an operator's own wish."""
+    """Make a store due now; a worker crawls it. A paused store is crawled this once and stays paused."""
     found = session.scalar(
         update(StoreRow)
         .where(StoreRow.slug == slug)
-        .values(next_crawl_at=func.now(), crawl_sent_at=None, is_active=True)
+        .values(next_crawl_at=func.now(), crawl_sent_at=None)
         .returning(StoreRow.id)
     )
     if found is None:
@@ -230,30 +232,6 @@ def get_run(session: Session, run_id: str) -> RunSummary:
     if found is None:
         raise NotFound("run", run_id)
     return _run_summary(*found)
-
-
-def list_quarantine(session: Session, store_slug: str, *, limit: int = 100) -> list[QuarantinedOffer]:
-    """What could not be read of a store, newest first."""
-    rows = session.scalars(
-        select(QuarantinedOfferRow)
-        .join(StoreRow, StoreRow.id == QuarantinedOfferRow.store_id)
-        .where(StoreRow.slug == store_slug, QuarantinedOfferRow.state == "open")
-        .order_by(QuarantinedOfferRow.id.desc())
-        .limit(limit)
-    )
-    return [
-        QuarantinedOffer(
-            external_id=row.external_id,
-            title=row.title,
-            url=row.url,
-            reason=row.reason,
-            detail=row.detail,
-            raw=json.dumps(row.raw, ensure_ascii=False, indent=1)[:5000],
-            created_at=row.created_at,
-            candidates=read_candidates(row.raw) if row.reason == "ambiguous" else (),
-        )
-        for row in rows
-    ]
 
 
 def _run_summary(run: RunRow, store: StoreRow) -> RunSummary:

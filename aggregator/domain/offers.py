@@ -79,7 +79,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidOffer:
-    """What could not be read: kept with its reason and raw text, never dropped."""
+    """What could not be read: kept with its reason and raw text, never dropped.
+
+    `offer` is the raw offer by field, from which it is read again under another rule; None where there was none.
+    """
 
     external_id: str
     title: str
@@ -87,6 +90,7 @@ class InvalidOffer:
     reason: str
     detail: str
     raw: Mapping[str, Any]
+    offer: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,18 +77,48 @@ class ReadingCandidate:
     where: str
 
 
+QuarantineState = Literal["open", "settled", "discarded", "replayed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedOffer:
-    """What could not be read, with its reason and raw text; an ambiguous one has the candidates to choose from."""
+    """What could not be read, with its reason and raw text; an ambiguous one has the candidates to choose from.
 
+    `offer` is the raw offer by field, as far as there was one: without it there is nothing to replay. "settled" was
+    read by a later run, "discarded" by a person for good, "replayed" was read again from what is kept here.
+    """
+
+    id: str
+    store_slug: str
+    store_name: str
+    run: str
     external_id: str
     title: str
     url: str
     reason: str
     detail: str
     raw: str
+    offer: Mapping[str, Any] | None
+    state: QuarantineState
     created_at: datetime
+    settled_at: datetime | None
     candidates: tuple[ReadingCandidate, ...] = ()
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether enough was kept of it to be read again without the store."""
+        return self.offer is not None and {"external_id", "url", "title"} <= self.offer.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineGroup:
+    """How many offers of one store wait for one reason."""
+
+    store_slug: str
+    store_name: str
+    reason: str
+    count: int
+    newest_at: datetime
 
 
 ProbeState = Literal["waiting", "running", "done", "failed"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from aggregator.domain.normalization.rules import NO_RULES, OfferRules
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.vocabulary import TaxBasis
 
@@ -16,7 +17,8 @@ HandOffKind = Literal["cart_link", "item_link", "product_link"]
 class Store:
     """A store as adapters, spiders and hand-offs see it; `options` holds its decrypted `--set` values.
 
-    `reading_rules` names by field the source a person chose to believe where pages contradict themselves.
+    `reading_rules` names by field the source a person chose to believe where pages contradict themselves;
+    `offer_rules` say how its prices are to be taken.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Store:
     shipping: ShippingRule | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     reading_rules: Mapping[str, str] = field(default_factory=dict)
+    offer_rules: OfferRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)

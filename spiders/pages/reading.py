@@ -142,6 +142,7 @@ def ambiguous_offer(reading: PageReading) -> InvalidOffer:
         title=main.title,
         url=main.url,
         detail=what[:200],
+        offer=main,
     )
 
 

@@ -23,9 +23,10 @@ from aggregator.catalog.probes import (
     leave_probe,
     request_probe,
 )
+from aggregator.catalog.quarantine import list_quarantine
 from aggregator.catalog.reading_rules import believe_source, forget_rule, get_reading_rules
 from aggregator.catalog.runs import due_stores, open_run
-from aggregator.catalog.stores import get_store, list_quarantine
+from aggregator.catalog.stores import get_store
 from aggregator.db.models import AuditEntryRow, OfferRow, ProbeRow, QuarantinedOfferRow, StoreRow
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import InvalidInput, NotFound
@@ -267,7 +268,7 @@ def ambiguous_offer(session: Session, slug: str) -> None:
 
 def test_a_person_chooses_whom_to_believe_and_takes_it_back(session: Session) -> None:
     ambiguous_offer(session, "north")
-    offer = list_quarantine(session, "north")[0]
+    offer = list_quarantine(session, store_slug="north")[0]
     assert [(one.value, one.source) for one in offer.candidates] == [
         ("19.99", "json_ld"),
         ("24.99", "visible_text"),
@@ -299,7 +300,7 @@ def test_a_page_that_contradicts_itself_is_read_by_the_rule_that_a_person_made(s
     stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=1))
     report = release_run(session, ticket, is_complete=True)
     assert (report.seen, report.quarantined) == (1, 1)
-    shown = list_quarantine(session, "north")[0].candidates
+    shown = list_quarantine(session, store_slug="north")[0].candidates
     assert {(one.field, one.source) for one in shown} == {("price", "json_ld"), ("price", "visible_text")}
 
     believe_source(session, "north", "price", "visible_text")
@@ -309,7 +310,7 @@ def test_a_page_that_contradicts_itself_is_read_by_the_rule_that_a_person_made(s
     stage_offers(session, ticket, offers, CrawlCounts(requests=1, bytes_received=1))
     assert release_run(session, ticket, is_complete=True).new == 1
     assert session.scalar(select(OfferRow.price)) == Decimal("24.99")
-    assert list_quarantine(session, "north") == []
+    assert list_quarantine(session, store_slug="north") == []
 
 
 @pytest.mark.parametrize(("field", "source"), [("price", "magic"), ("name", "json_ld"), ("", "")])

@@ -12,8 +12,9 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.ingest import IngestReport, release_run, settle_held_run, stage_offers
+from aggregator.catalog.quarantine import list_quarantine
 from aggregator.catalog.runs import RunTicket, due_stores, open_run
-from aggregator.catalog.stores import NewStore, list_quarantine, register_store
+from aggregator.catalog.stores import NewStore, register_store
 from aggregator.db.models import OfferPriceRow, OfferRow, RunRow, StagedOfferRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.offers import InvalidOffer, RawOffer
@@ -141,7 +142,7 @@ def test_what_cannot_be_read_is_kept_counted_and_not_taken_for_gone(session: Ses
     checked = session.scalar(select(StoreRow.checked_at))
     report = crawl(session, store, [raw(1), raw(2, price="call us")])
     assert (report.seen, report.unchanged, report.quarantined, report.gone) == (2, 1, 1, 0)
-    kept = list_quarantine(session, store)
+    kept = list_quarantine(session, store_slug=store)
     assert [(offer.external_id, offer.reason) for offer in kept] == [("sku-2", "unreadable_price")]
     assert "call us" in kept[0].raw
     still = session.execute(
@@ -158,7 +159,7 @@ def test_a_key_listed_twice_with_another_price_is_counted_once_and_the_other_kep
     report = crawl(session, store, [raw(1, "5.00"), raw(1, "6.00"), raw(2), raw(2)])
     assert (report.seen, report.new, report.quarantined) == (3, 2, 1)
     assert session.scalar(select(OfferRow.price).where(OfferRow.external_id == "sku-1")) == Decimal("6.0000")
-    assert [offer.reason for offer in list_quarantine(session, store)] == ["listed_twice"]
+    assert [offer.reason for offer in list_quarantine(session, store_slug=store)] == ["listed_twice"]
 
 
 @pytest.mark.parametrize(

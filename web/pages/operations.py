@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
+from aggregator.catalog.quarantine import list_quarantine
 from aggregator.catalog.reading_rules import believe_source, forget_rule, get_reading_rules
 from aggregator.catalog.stores import (
     get_run,
     get_store_summary,
     get_totals,
-    list_quarantine,
     list_runs,
     list_stores,
     request_crawl,
@@ -64,7 +64,7 @@ def store(slug: str) -> str:
         "operations/store.html",
         store=get_store_summary(session, slug),
         runs=list_runs(session, store_slug=slug, limit=20),
-        quarantine=list_quarantine(session, slug, limit=100),
+        quarantine=list_quarantine(session, store_slug=slug, limit=100),
         rules=get_reading_rules(session, slug),
     )
 

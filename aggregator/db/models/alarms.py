@@ -19,6 +19,11 @@ class AlarmRow(Public, Row):
         CheckConstraint("state in ('open', 'acknowledged', 'closed')", name="state"),
         Index("uq_alarms_open", "kind", "subject", unique=True, postgresql_where=text("state <> 'closed'")),
         Index("ix_alarms_last_seen_at", "last_seen_at"),
+        Index(
+            "ix_alarms_untold",
+            "id",
+            postgresql_where=text("told_state is null or (told_state = 'open' and state = 'closed')"),
+        ),
     )
 
     kind: Mapped[str]
@@ -31,6 +36,8 @@ class AlarmRow(Public, Row):
     sightings: Mapped[int] = mapped_column(server_default="1")
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    # Which of "open" and "closed" people were last told of.
+    told_state: Mapped[str | None]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
     closed_at: Mapped[datetime | None]

@@ -13,13 +13,16 @@ from aggregator.domain.money import Money
 from aggregator.domain.normalization.measures import read_pack_size
 from aggregator.domain.normalization.names import MAX_TITLE, clean_brand, clean_text, clean_url
 from aggregator.domain.normalization.prices import UnreadablePrice, read_price
+from aggregator.domain.normalization.rules import NO_RULES, OfferRules, raw_offer_to_json
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
 from aggregator.domain.vocabulary import ItemCondition, PriceKind, read_availability, read_condition
 
 _MAX_RAW = 20_000
 
 
-def normalize_offer(raw: RawOffer, *, default_currency: str | None = None) -> Offer | InvalidOffer:
+def normalize_offer(
+    raw: RawOffer, *, default_currency: str | None = None, rules: OfferRules = NO_RULES
+) -> Offer | InvalidOffer:
     """Read one raw offer; what cannot be trusted comes back as an InvalidOffer with reason and raw text.
 
     Title, address, the store's key and a positive price in a known currency are required. Everything
@@ -27,7 +30,7 @@ def normalize_offer(raw: RawOffer, *, default_currency: str | None = None) -> Of
     the shopper the offer.
     """
     try:
-        return _read(raw, default_currency)
+        return _read(rules.apply(raw), default_currency)
     except UnreadablePrice as error:
         return refuse(raw, error.reason, error.text)
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
@@ -43,6 +46,7 @@ def refuse(raw: RawOffer, reason: str, detail: str) -> InvalidOffer:
         reason=reason,
         detail=clean_text(detail),
         raw=safe_json(raw.raw if raw.raw is not None else asdict(raw)),
+        offer=safe_json(raw_offer_to_json(raw)),
     )
 
 

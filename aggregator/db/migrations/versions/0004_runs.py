@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("sightings", sa.BigInteger(), server_default="1", nullable=False),
         _instant("first_seen_at", nullable=False),
         _instant("last_seen_at", nullable=False),
+        sa.Column("told_state", sa.Text(), nullable=True),
         _instant("acknowledged_at", nullable=True),
         sa.Column("acknowledged_by", sa.BigInteger(), nullable=True),
         _instant("closed_at", nullable=True),
@@ -97,6 +98,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alarms_store_id"), "alarms", ["store_id"], unique=False)
     op.create_index(op.f("ix_alarms_run_id"), "alarms", ["run_id"], unique=False)
     op.create_index("ix_alarms_last_seen_at", "alarms", ["last_seen_at"], unique=False)
+    op.create_index(
+        "ix_alarms_untold",
+        "alarms",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("told_state is null or (told_state = 'open' and state = 'closed')"),
+    )
     op.create_index(
         "uq_alarms_open",
         "alarms",
