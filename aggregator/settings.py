@@ -130,6 +130,11 @@ class Settings:
     worker_threads: int = _setting(
         "CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once, 1 to 256.", _whole_number(1, 256)
     )
+    metrics_token: str | None = _setting(
+        "CLICK2CART_METRICS_TOKEN",
+        None,
+        "Bearer token that /metrics asks for; without it only requests from this machine may read it.",
+    )
     secure_cookies: bool = _setting(
         "CLICK2CART_SECURE_COOKIES", False, "Send cookies over HTTPS only; set it to 1 behind TLS.", _switch
     )
