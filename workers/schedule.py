@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from dramatiq.errors import ConnectionError as BrokerUnreachable
+from dramatiq.errors import BrokerConnectionError
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from aggregator.catalog.matches import matching_is_due
 from aggregator.catalog.probes import due_probes
 from aggregator.catalog.runs import due_stores
+from aggregator.catalog.schedules import right_planned_times
 from aggregator.settings import Settings
 from workers.broker import load_actors
 from workers.context import WorkContext, working
@@ -26,6 +30,7 @@ log = logging.getLogger("click2cart.clock")
 _LEADER_LOCK = 0x436C_6F63
 TICK_SECONDS = 2
 UPKEEP_SECONDS = 3600
+JUMP_SECONDS = 10
 
 
 class Leadership:
@@ -82,6 +87,35 @@ def tick(context: WorkContext) -> None:
         match_pending_offers.send()
 
 
+class JumpWatch:
+    """Notices that the system's clock was set: against the time that really passed, which nobody sets."""
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, passing: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall = wall
+        self._passing = passing
+        self._offset = wall() - passing()
+
+    def look(self) -> float:
+        """By how many seconds the clock jumped since the last look; 0.0 for less than it drifts."""
+        offset = self._wall() - self._passing()
+        jumped, self._offset = offset - self._offset, offset
+        return jumped if abs(jumped) >= JUMP_SECONDS else 0.0
+
+
+def right_after_jump(context: WorkContext) -> None:
+    """Plan anew what was planned by another time; a database that is away is left for the next jump or start."""
+    try:
+        with context.sessions.begin() as session:
+            slugs = right_planned_times(session)
+    except DBAPIError as error:
+        log.warning("planned times were not looked at: %s", str(error).splitlines()[0])
+        return
+    if slugs:
+        log.warning("planned anew: %s", ", ".join(slugs))
+
+
 def run_clock(settings: Settings) -> None:
     """Tick until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -100,7 +134,7 @@ def run_clock(settings: Settings) -> None:
                 return
             try:
                 tick(context)
-            except (DBAPIError, RedisError, BrokerUnreachable) as error:
+            except (DBAPIError, RedisError, BrokerConnectionError) as error:
                 log.warning("nothing was asked for: %s", str(error).splitlines()[0])
 
         def led_upkeep() -> None:
@@ -113,7 +147,16 @@ def run_clock(settings: Settings) -> None:
         scheduler.start()
         with beating(context.sessions, "clock", leads=leadership.was_held):
             try:
-                stop.wait()
+                # Whatever was planned while no clock ran may lie beyond a jump as well.
+                right_after_jump(context)
+                watch = JumpWatch()
+                while not stop.wait(TICK_SECONDS):
+                    jumped = watch.look()
+                    if jumped:
+                        log.warning("the system's clock jumped by %+.0f seconds; planning anew", jumped)
+                        right_after_jump(context)
+                        for job in scheduler.get_jobs():
+                            job.modify(next_run_time=datetime.now(UTC))
             finally:
                 scheduler.shutdown()
                 leadership.give_up()

@@ -1,18 +1,67 @@
-"""Who changed what: entries of the audit log."""
+"""Reading the audit log: who changed what, when."""
 
 from __future__ import annotations
 
-from sqlalchemy import insert
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import AuditEntryRow
+from aggregator.db.models import AccountRow, AuditEntryRow
 
 
-def record(session: Session, account_id: int | None, action: str, subject: str, **detail: str) -> None:
-    """Add an entry. `account_id` is who did it (None: the command line), `subject` a public id.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change. `who` is the mail address of an account that still exists; None is the command line.
 
-    Nothing personal goes into `detail`: no address, no name.
+    `changes` is by name {"from", "to"}; `detail` is what else was noted.
     """
-    session.execute(
-        insert(AuditEntryRow).values(account_id=account_id, action=action, subject=subject, detail=detail)
+
+    id: int
+    at: datetime
+    who: str | None
+    action: str
+    subject: str
+    changes: Mapping[str, Mapping[str, Any]]
+    detail: Mapping[str, Any]
+
+
+def list_audit_entries(
+    session: Session,
+    *,
+    subject: str | None = None,
+    action: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[AuditEntry]:
+    """The newest entries, of one subject or action where given, older than the entry `before` where given."""
+    query = select(AuditEntryRow, AccountRow.email).outerjoin(
+        AccountRow, AccountRow.id == AuditEntryRow.account_id
     )
+    if subject:
+        query = query.where(AuditEntryRow.subject == subject)
+    if action:
+        query = query.where(AuditEntryRow.action == action)
+    if before is not None:
+        query = query.where(AuditEntryRow.id < before)
+    found = session.execute(query.order_by(AuditEntryRow.id.desc()).limit(limit))
+    return [
+        AuditEntry(
+            id=row.id,
+            at=row.created_at,
+            who=email,
+            action=row.action,
+            subject=row.subject,
+            changes=row.detail.get("changes", {}),
+            detail={name: value for name, value in row.detail.items() if name != "changes"},
+        )
+        for row, email in found
+    ]
+
+
+def list_audit_actions(session: Session) -> list[str]:
+    """Every action that the log has an entry of, by name."""
+    return sorted(session.scalars(select(AuditEntryRow.action).distinct()))

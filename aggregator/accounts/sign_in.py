@@ -10,10 +10,11 @@ from sqlalchemy import Row, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from aggregator.accounts import audit, passwords
+from aggregator.accounts import passwords
 from aggregator.accounts.rate_limits import Limit, RateLimits
 from aggregator.accounts.roles import ROLES, Role
 from aggregator.accounts.tokens import new_token, token_hash
+from aggregator.db import audit
 from aggregator.db.models import AccountRoleRow, AccountRow, AccountSessionRow, SignInLinkRow
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import new_public_id

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.schedules import apply_schedule
 from aggregator.catalog.stores import NewStore, register_store, request_crawl
 from aggregator.db.models import AuditEntryRow, ProbeRow, StoreRow
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.normalization.names import clean_text
 from aggregator.domain.operations import StoreProbe
+from aggregator.domain.schedules import Schedule
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import read_web_address
@@ -172,7 +174,7 @@ def import_store(
     store = register_store(session, new_store(row.result, confirmed, seal=seal))
     registered = session.scalars(select(StoreRow).where(StoreRow.public_id == store.id)).one()
     # Of a store that was there before, too: it is what the person has just seen and confirmed.
-    registered.crawl_interval = confirmed.crawl_interval
+    apply_schedule(registered, Schedule(interval=confirmed.crawl_interval))
     row.store_id = registered.id
     _audit(session, account_id, "store_added", f"store:{store.slug}")
     request_crawl(session, store.slug, account_id=account_id)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.schedules import plan_next_crawl
 from aggregator.catalog.stores import store_value
 from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StagedOfferRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
@@ -61,13 +62,13 @@ def open_run(
         run.not_modified = run.pages = run.pages_without_offers = 0
         run.stage_seconds, run.listed = {}, None
     else:
-        if only_if_due and (not store.is_active or store.next_crawl_at is None or store.next_crawl_at > now):
+        if only_if_due and (store.next_crawl_at is None or store.next_crawl_at > now):
             return None
         run = RunRow(
             store_id=store.id, trigger=trigger, worker=worker, started_at=now, heartbeat_at=now, attempt=1
         )
         session.add(run)
-    store.next_crawl_at = now + timedelta(seconds=store.crawl_interval)
+    plan_next_crawl(store, now)
     store.crawl_sent_at = None
     session.flush()
     return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store))
@@ -155,7 +156,7 @@ def due_stores(session: Session, *, limit: int = 100) -> list[str]:
         .where(
             or_(
                 StoreRow.id.in_(dead),
-                StoreRow.is_active & (StoreRow.next_crawl_at <= now) & StoreRow.id.not_in(alive),
+                (StoreRow.next_crawl_at <= now) & StoreRow.id.not_in(alive),
             ),
             or_(StoreRow.crawl_sent_at.is_(None), StoreRow.crawl_sent_at < now - ASK_AGAIN_AFTER),
         )

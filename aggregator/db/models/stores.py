@@ -27,6 +27,8 @@ class StoreRow(Public, Created, Row):
     shipping: Mapped[dict[str, Any] | None]
     shipping_source: Mapped[str | None]
     shipping_updated_at: Mapped[datetime | None]
+    # By ISO 3166 code, rules for parcels to these countries in place of `shipping`.
+    shipping_by_country: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     secret_options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     detection: Mapped[dict[str, Any] | None]
@@ -37,7 +39,10 @@ class StoreRow(Public, Created, Row):
     # Limits of the judgement other than the usual ones: {"vanished": 0.8}.
     judgement_limits: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    # Seconds that pass at most between two crawls; all there is to a schedule where `schedule` is null.
     crawl_interval: Mapped[int]
+    # {"interval" or "cron", "timezone", "jitter", "quiet_from", "quiet_until"}.
+    schedule: Mapped[dict[str, Any] | None]
     next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)
     # When a crawl was last asked of the queue, so that a slow queue is not filled with repeats.
     crawl_sent_at: Mapped[datetime | None]

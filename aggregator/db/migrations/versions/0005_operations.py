@@ -1,5 +1,9 @@
 """Operations: schedules and store settings"""
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -7,8 +11,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.add_column("stores", sa.Column("schedule", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column(
+        "stores",
+        sa.Column(
+            "shipping_by_country",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+    )
+    op.create_index("ix_audit_log_created_at", "audit_log", ["created_at"], unique=False)
+    op.create_index("ix_audit_log_subject", "audit_log", ["subject"], unique=False)
+    # A paused store has no planned crawl; one that an operator asks for is run all the same.
+    op.execute("update stores set next_crawl_at = null where not is_active")
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_index("ix_audit_log_subject", table_name="audit_log")
+    op.drop_index("ix_audit_log_created_at", table_name="audit_log")
+    op.drop_column("stores", "shipping_by_country")
+    op.drop_column("stores", "schedule")
