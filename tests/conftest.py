@@ -91,6 +91,7 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
     with engine.begin() as connection:
         connection.execute(
             sqlalchemy.text(
-                "truncate stores, products, accounts, carts, rate_limits, processes, queues cascade"
+                "truncate stores, products, accounts, carts, rate_limits, processes, queues, robots_files, "
+                "host_turns, opted_out_hosts cascade"
             )
         )

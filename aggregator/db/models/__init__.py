@@ -9,6 +9,15 @@ from aggregator.db.models.accounts import (
 )
 from aggregator.db.models.alarms import AlarmRow, NoticeRow
 from aggregator.db.models.carts import CartLineRow, CartRow, CheckoutRow, HandOffRow, RateLimitRow
+from aggregator.db.models.crawling import (
+    CrawlFrontierRow,
+    HostTurnRow,
+    OptedOutHostRow,
+    PageRow,
+    PageVisitRow,
+    RobotsFileRow,
+    StoreCrawlStateRow,
+)
 from aggregator.db.models.offers import (
     OfferCheckRow,
     OfferPriceRow,
@@ -35,7 +44,9 @@ __all__ = [
     "CartLineRow",
     "CartRow",
     "CheckoutRow",
+    "CrawlFrontierRow",
     "HandOffRow",
+    "HostTurnRow",
     "MatchLinkRow",
     "MatchReviewRow",
     "MatchVerdictRow",
@@ -45,15 +56,20 @@ __all__ = [
     "OfferProductRow",
     "OfferRelationRow",
     "OfferRow",
+    "OptedOutHostRow",
+    "PageRow",
+    "PageVisitRow",
     "ProbeRow",
     "ProcessRow",
     "ProductRow",
     "QuarantinedOfferRow",
     "QueueRow",
     "RateLimitRow",
+    "RobotsFileRow",
     "RunLogRow",
     "RunRow",
     "SignInLinkRow",
     "StagedOfferRow",
+    "StoreCrawlStateRow",
     "StoreRow",
 ]
