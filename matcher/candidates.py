@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import ColumnElement, Row, exists, or_, select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.matches import standing_verdicts
@@ -29,11 +30,17 @@ _COLUMNS = (
     OfferRow.product_id,
     OfferRow.changed_at,
 )
+_IS_PENDING = or_(OfferRow.match_state == "pending", OfferRow.product_id.is_(None))
+# Rows fetched at a time: a million offers never stand in memory as rows and as records at once.
+_FETCHED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class LinkingWork:
-    """What a linking needs: records by inner offer id, each linked one with its product's id."""
+    """What a linking needs: records by inner offer id, each linked one with its product's id.
+
+    `read_as` tells when each pending offer had changed last as it was read.
+    """
 
     pending: tuple[OfferRecord, ...]
     existing: tuple[tuple[OfferRecord, str], ...]
@@ -43,30 +50,22 @@ class LinkingWork:
 
 def read_work(session: Session) -> LinkingWork | None:
     """Everything that is pending, beside everything that is linked; None when nothing is pending."""
-    current = _offers().where(OfferRow.gone_at.is_(None))
-    is_pending = or_(OfferRow.match_state == "pending", OfferRow.product_id.is_(None))
-    pending = session.execute(current.where(is_pending)).all()
-    if not pending:
+    if not session.scalar(select(exists().where(OfferRow.gone_at.is_(None), _IS_PENDING))):
         return None
-    linked = session.execute(current.where(~is_pending)).all()
-    verdicts = (
-        Verdict(
-            record_id(verdict.left_offer_id), record_id(verdict.right_offer_id), verdict.verdict == "same"
-        )
-        for verdict in standing_verdicts(session)
-    )
-    return LinkingWork(
-        pending=tuple(_record(row) for row in pending),
-        existing=tuple((_record(row), str(row.product_id)) for row in linked),
-        verdicts=tuple(verdicts),
-        read_as={row.id: row.changed_at for row in pending},
-    )
+    pending, read_as = _read(session, _IS_PENDING)
+    existing = tuple((_record(row), str(row.product_id)) for row in _rows(session, ~_IS_PENDING))
+    return LinkingWork(pending, existing, _verdicts(session), read_as)
+
+
+def read_whole_catalogue(session: Session) -> LinkingWork:
+    """Every current offer as if nothing were linked yet."""
+    pending, read_as = _read(session)
+    return LinkingWork(pending, (), _verdicts(session), read_as)
 
 
 def read_current(session: Session) -> list[OfferRecord]:
     """Every current offer as a record that goes by its public id."""
-    rows = session.execute(_offers().where(OfferRow.gone_at.is_(None)))
-    return [replace(_record(row), offer_id=row.public_id) for row in rows]
+    return [replace(_record(row), offer_id=row.public_id) for row in _rows(session)]
 
 
 def record_id(offer_id: int) -> str:
@@ -74,8 +73,34 @@ def record_id(offer_id: int) -> str:
     return f"{offer_id:012d}"
 
 
-def _offers() -> Select[*tuple[Any, ...]]:
-    return select(*_COLUMNS).join(StoreRow, StoreRow.id == OfferRow.store_id).order_by(OfferRow.id)
+def _read(
+    session: Session, *conditions: ColumnElement[bool]
+) -> tuple[tuple[OfferRecord, ...], dict[int, datetime]]:
+    records, read_as = [], {}
+    for row in _rows(session, *conditions):
+        records.append(_record(row))
+        read_as[row.id] = row.changed_at
+    return tuple(records), read_as
+
+
+def _rows(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Row[*tuple[Any, ...]]]:
+    statement = (
+        select(*_COLUMNS)
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .where(OfferRow.gone_at.is_(None), *conditions)
+        .order_by(OfferRow.id)
+    )
+    yield from session.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})
+
+
+def _verdicts(session: Session) -> tuple[Verdict, ...]:
+    """People's standing words; variants of one another are two products."""
+    return tuple(
+        Verdict(
+            record_id(verdict.left_offer_id), record_id(verdict.right_offer_id), verdict.verdict == "same"
+        )
+        for verdict in standing_verdicts(session)
+    )
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> OfferRecord:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.catalog.locks import lock_catalogue
-from aggregator.catalog.matches import still_pending
-from aggregator.catalog.products import MatchLink, OfferGroup, assign_offers, keep_links, offers_of_products
+from aggregator.catalog.match_links import MatchLink, OfferRelation, keep_links
+from aggregator.catalog.matches import still_current, take_up_verdicts
+from aggregator.catalog.products import OfferGroup, assign_offers, offers_of_products
 from matcher.candidates import LinkingWork, read_work
 from matcher.engines.local import Link, LinkResult, link_records
 from matcher.model import MatchModel
@@ -25,23 +27,26 @@ class LinkReport:
 
 
 def link_pending_offers(sessions: sessionmaker[Session], model: MatchModel | None = None) -> LinkReport:
-    """Link everything that is pending now. Safe at any time and from several processes.
+    """Link everything that is pending now, and what people's words since the last time concern.
 
-    The comparing holds no lock. What changed meanwhile, or was linked by another process, stays pending or
-    as it is, and the next linking sees it.
+    Safe at any time and from several processes. The comparing holds no lock. What changed meanwhile, or was
+    linked by another process, stays pending or as it is, and the next linking sees it.
     """
+    with sessions.begin() as session:
+        take_up_verdicts(session)
     with sessions.begin() as session:
         work = read_work(session)
     if work is None:
         return LinkReport(0, 0, 0)
-    result = link_records(work.existing, work.pending, model or MatchModel.load(), work.verdicts)
+    model = model or MatchModel.load()
+    result = link_records(work.existing, work.pending, model, work.verdicts)
     with sessions.begin() as session:
-        return _write(session, work, result)
+        return _write(session, work, result, model.version)
 
 
-def _write(session: Session, work: LinkingWork, result: LinkResult) -> LinkReport:
+def _write(session: Session, work: LinkingWork, result: LinkResult, model_version: str) -> LinkReport:
     lock_catalogue(session)
-    writable = still_pending(session, work.read_as)
+    writable = still_current(session, work.read_as, pending_only=True)
     members: defaultdict[str, list[int]] = defaultdict(list)
     for offer_id, key in result.assignments.items():
         if int(offer_id) in writable:
@@ -55,16 +60,31 @@ def _write(session: Session, work: LinkingWork, result: LinkResult) -> LinkRepor
     ]
     assignment = assign_offers(session, groups, reason="matched")
     placed = {offer_id for group in groups for offer_id in group.offer_ids}
+    doubtful = keep_evidence(session, result, placed, compared=writable, model_version=model_version)
+    return LinkReport(len(writable), doubtful, assignment.new_products)
+
+
+def keep_evidence(
+    session: Session,
+    result: LinkResult,
+    placed: Collection[int],
+    *,
+    compared: Collection[int],
+    model_version: str,
+) -> int:
+    """Store links, doubtful pairs and relations of the offers that were placed; how many pairs are doubtful."""
     links = [
         _stored(link)
         for link in (*result.links, *result.doubtful)
         if int(link.offer_id) in placed or int(link.other_offer_id) in placed
     ]
-    version = result.links[0].model_version if result.links else ""
-    keep_links(session, links, compared=sorted(writable), model_version=version)
-    return LinkReport(
-        len(writable), sum(link.outcome == "doubtful" for link in links), assignment.new_products
-    )
+    relations = [
+        OfferRelation(int(one.offer_id), int(one.other_offer_id), one.kind.value)
+        for one in result.relations
+        if int(one.offer_id) in placed or int(one.other_offer_id) in placed
+    ]
+    keep_links(session, links, compared=sorted(compared), model_version=model_version, relations=relations)
+    return sum(link.outcome == "doubtful" for link in links)
 
 
 def _stored(link: Link) -> MatchLink:

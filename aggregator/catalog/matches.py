@@ -1,4 +1,4 @@
-"""What waits for the matcher, whose turn it is, and what people have said about its pairs."""
+"""What waits for the matcher, whose turn it is, and people's words that it has to take up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from aggregator.catalog.locks import lock_catalogue
 from aggregator.db.models import MatchVerdictRow, OfferRow, RunRow
 
 LONGEST_WAIT = timedelta(minutes=1)
@@ -40,8 +41,10 @@ def matching_is_due(session: Session) -> bool:
     """Whether offers wait and the stores being read now need not be waited for any longer.
 
     Offers of several stores are told apart better together, so a linking waits for crawls that are under
-    way, a minute at most.
+    way, a minute at most. A person's word is taken up at once.
     """
+    if _words_wait(session):
+        return True
     oldest = session.scalar(
         select(func.min(OfferRow.changed_at)).where(
             OfferRow.match_state == "pending", OfferRow.gone_at.is_(None)
@@ -70,11 +73,50 @@ def standing_verdicts(session: Session) -> list[PairVerdict]:
     return [PairVerdict(left, right, verdict) for left, right, verdict in rows]
 
 
-def still_pending(session: Session, read_as: Mapping[int, datetime]) -> set[int]:
-    """Those of the offers that are pending and unchanged since they were read with these `changed_at`."""
-    rows = session.execute(
-        select(OfferRow.id, OfferRow.changed_at).where(
-            OfferRow.id.in_(read_as), OfferRow.gone_at.is_(None), OfferRow.match_state == "pending"
+def _words_wait(session: Session) -> bool:
+    return bool(session.scalar(select(exists().where(MatchVerdictRow.applied_at.is_(None)))))
+
+
+def take_up_verdicts(session: Session) -> int:
+    """Let what people said since the last time be decided anew; returns how many offers wait because of it.
+
+    All offers of the products that a new (or withdrawn) verdict concerns become pending, so that these
+    products are made again under it. One that only confirms that two products are two concerns none.
+    """
+    if not _words_wait(session):
+        return 0
+    lock_catalogue(session)
+    waiting = session.execute(
+        text(
+            """
+            with words as (
+                select l.product_id as left_id, g.product_id as right_id
+                from match_verdicts v
+                join offers l on l.id = v.left_offer_id join offers g on g.id = v.right_offer_id
+                where v.applied_at is null
+                  and (v.verdict = 'same' or v.withdrawn_at is not null or l.product_id = g.product_id)
+            )
+            update offers set match_state = 'pending'
+            where gone_at is null and match_state <> 'pending'
+              and product_id in (select left_id from words union select right_id from words)
+            returning id
+            """
         )
+    ).all()
+    session.execute(text("update match_verdicts set applied_at = now() where applied_at is null"))
+    return len(waiting)
+
+
+def still_current(session: Session, read_as: Mapping[int, datetime], *, pending_only: bool) -> set[int]:
+    """Those of the offers that are current and unchanged since they were read with these `changed_at`."""
+    rows = session.execute(
+        text(
+            f"""
+            select id, changed_at from offers
+            where id = any(cast(:offers as bigint[])) and gone_at is null
+              {"and match_state = 'pending'" if pending_only else ""}
+            """
+        ),
+        {"offers": list(read_as)},
     )
     return {offer_id for offer_id, changed_at in rows if read_as[offer_id] == changed_at}

@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from aggregator.accounts.roles import Role
 from aggregator.accounts.sign_in import invite
-from aggregator.catalog.products import MatchLink, describe_products, keep_links
+from aggregator.catalog.match_links import MatchLink, keep_links
+from aggregator.catalog.products import describe_products
 from aggregator.db.models import OfferPriceRow
 from aggregator.db.session import Sessions
 from aggregator.domain.products import Evidence

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.match_links import MatchLink, keep_links
 from aggregator.catalog.product_details import get_product_detail
-from aggregator.catalog.products import MatchLink, OfferGroup, assign_offers, keep_links
+from aggregator.catalog.products import OfferGroup, assign_offers
 from aggregator.catalog.search import browse_home, search_products
 from aggregator.db.models import OfferPriceRow, OfferProductRow, OfferRow, ProductRow, StoreRow
 from aggregator.domain.errors import InvalidInput, NotFound
