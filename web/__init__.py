@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from aggregator.settings import Settings
-from web import context, db, errors, health, presenters, security
+from web import context, db, errors, health, metrics, presenters, security
 from web.api.v1 import products as api_products
 from web.pages import accounts, add_store, carts, checkouts, home, operations, products, search, stores
+from web.proxies import TrustedProxies
 
 __all__ = ["create_app"]
 
@@ -25,11 +26,13 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         # A form stays usable as long as the session it belongs to: a cart page may lie open over night.
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as Flask documents it
     db.prepare(app, sessions)
-    for part in (context, errors, presenters, security):
+    for part in (metrics, context, errors, presenters, security):
         part.prepare(app, settings)
     for blueprint in (home, search, products, carts, checkouts, stores, accounts, operations, add_store):
         app.register_blueprint(blueprint.pages)
     app.register_blueprint(health.probes)
+    app.register_blueprint(metrics.resource)
     app.register_blueprint(api_products.resources)
     return app

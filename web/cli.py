@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -27,9 +29,13 @@ def web() -> None:
     refuse_taken_port(settings.host, settings.port)
     # A key that cannot be used ends this process with one line, not the serving ones in a circle.
     secret_key(settings)
-    with database(settings) as sessions:
+    with ExitStack() as stack:
+        sessions = stack.enter_context(database(settings))
         # The serving processes are fresh interpreters: they meet this database through their environment.
         os.environ["DATABASE_URL"] = database_address(sessions)
+        if settings.web_workers > 1:
+            # prometheus-client's way to sum up what several processes measure.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
         click.echo(f"the site is at {site_address(settings)}", err=True)
         Granian(
             "web.serving:application",

@@ -17,6 +17,7 @@ __all__ = [
     "is_ready",
     "prepare",
     "roll_back",
+    "sessions_of",
 ]
 
 _SESSIONS = "click2cart.sessions"
@@ -28,6 +29,12 @@ def prepare(app: Flask, sessions: Sessions) -> None:
     # Before the answer leaves, so that a commit that fails is still answered with an error.
     app.after_request(_commit)
     app.teardown_appcontext(_close)
+
+
+def sessions_of(app: Flask) -> Sessions:
+    """The application's database sessions, for what is no request."""
+    sessions: Sessions = app.extensions[_SESSIONS]
+    return sessions
 
 
 def current_session() -> Session:
