@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ def default_data_dir(environment: Mapping[str, str]) -> Path:
 
 def _hosts(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -95,6 +100,12 @@ class Settings:
         frozenset,
         "Host names this site answers to, comma separated; loopback names always count.",
         _hosts,
+    )
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = _setting(
+        "CLICK2CART_TRUSTED_PROXIES",
+        (),
+        "Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated, such as 10.0.0.0/8.",
+        _networks,
     )
     allow_private_hosts: frozenset[str] = _setting(
         "CLICK2CART_ALLOW_PRIVATE_HOSTS",

@@ -8,14 +8,19 @@ from typing import Literal
 
 Role = Literal["shopper", "seller", "courier", "analyst", "operator", "admin"]
 ROLES: tuple[Role, ...] = ("shopper", "seller", "courier", "analyst", "operator", "admin")
+# Who runs the place; taking one of these away ends the account's sessions.
+STAFF_ROLES: tuple[Role, ...] = ("operator", "admin")
 
-Permission = Literal["operate", "manage_accounts"]
+Permission = Literal["operate", "manage_stores", "manage_accounts"]
 
 PERMISSIONS: Mapping[Permission, frozenset[Role]] = MappingProxyType(
     {
-        # See stores, runs and quarantine; ask for crawls.
+        # See everything that is run; ask for crawls, plan, pause and cancel them; change a store's settings but
+        # its secrets; settle held runs, quarantine, alarms and doubtful pairs.
         "operate": frozenset({"operator", "admin"}),
-        # Give and take roles.
+        # Remove a store with its offers, change its secrets, import settings.
+        "manage_stores": frozenset({"admin"}),
+        # Invite operators and admins, and take their roles away.
         "manage_accounts": frozenset({"admin"}),
     }
 )

@@ -41,6 +41,8 @@ def test_an_unusable_value_names_its_variable() -> None:
         ("CLICK2CART_WEB_WORKERS", "0"),
         ("CLICK2CART_WORKER_THREADS", "-1"),
         ("CLICK2CART_LOCALE", "xx_YY"),
+        ("CLICK2CART_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("CLICK2CART_TRUSTED_PROXIES", "everybody"),
     ],
 )
 def test_a_value_that_nothing_can_run_with_is_refused_at_the_start(variable: str, value: str) -> None:

@@ -17,6 +17,7 @@ from aggregator.accounts.sign_in import (
 from aggregator.domain.errors import InvalidInput
 from web import context
 from web.db import current_session
+from web.proxies import client_network
 
 pages = Blueprint("accounts", __name__)
 
@@ -41,7 +42,7 @@ def sign_in_with_password() -> tuple[str, int] | Response:
             current_session(),
             email,
             request.form.get("password", ""),
-            client=request.remote_addr,
+            client=client_network(request.remote_addr),
             limits=limits,
         )
     except InvalidInput:
