@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import delete, exists, func, select, text
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.circuits import judge_lastmod
 from aggregator.catalog.judgement import judge_run
 from aggregator.catalog.locks import lock_catalogue
+from aggregator.catalog.page_visits import build_kept_offers, drop_frontier, merge_visits
 from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.runs import RunTicket, beat
 from aggregator.db.copy import copy_rows
@@ -170,6 +172,7 @@ def settle_held_run(session: Session, public_id: str, *, accept: bool) -> Ingest
     if accept:
         return _release(session, run, must_judge=False)
     session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run.id))
+    drop_frontier(session, run.id)
     run.state, run.problem = "cancelled", f"discarded: {run.problem}"
     return _report(run)
 
@@ -177,8 +180,15 @@ def settle_held_run(session: Session, public_id: str, *, accept: bool) -> Ingest
 def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport:
     lock_catalogue(session)
     now = datetime.now(UTC)
-    parameters = {"run": run.id, "attempt": run.attempt, "store": run.store_id, "now": now}
+    parameters = {
+        "run": run.id,
+        "attempt": run.attempt,
+        "store": run.store_id,
+        "now": now,
+        "is_complete": run.is_complete,
+    }
     _build_release(session, parameters)
+    _add_kept_offers(session, parameters)
     run.quarantined = (
         session.scalar(
             select(func.count()).where(
@@ -198,6 +208,8 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
     run.held = 0
     run.unchanged = distinct - run.new - run.changed
     run.state = "finished" if run.is_complete else "failed"
+    judge_lastmod(session, run)
+    merge_visits(session, run)
     session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run.id))
     return _report(run)
 
@@ -214,7 +226,8 @@ def _build_release(session: Session, parameters: dict[str, Any]) -> None:
                    o.product_id as old_product_id,
                    {", ".join(f"o.{name} as old_{name}" for name in PRICE_COLUMNS)},
                    ({" or ".join(f"s.{name} is distinct from o.{name}" for name in IDENTITY_COLUMNS)})
-                       as is_other_identity
+                       as is_other_identity,
+                   true as is_checked
             from (
                 select distinct on (external_id collate "C") *
                 from staged_offers where run_id = :run and attempt = :attempt
@@ -238,6 +251,28 @@ def _build_release(session: Session, parameters: dict[str, Any]) -> None:
             from staged_offers s join release r using (external_id)
             where s.run_id = :run and s.attempt = :attempt
               and s.position <> r.position and s.digest <> r.digest
+            """
+        ),
+        parameters,
+    )
+
+
+def _add_kept_offers(session: Session, parameters: dict[str, Any]) -> None:
+    """What stands unchanged on listed pages that were not read anew is part of what the store offers."""
+    build_kept_offers(session, parameters)
+    session.execute(
+        text(
+            f"""
+            insert into release
+                ({", ".join(OFFER_COLUMNS)}, position, offer_id, old_digest, old_gone_at, old_product_id,
+                 {", ".join(f"old_{name}" for name in PRICE_COLUMNS)}, is_other_identity, is_checked)
+            select {", ".join(f"o.{name}" for name in OFFER_COLUMNS)}, -1, o.id, o.digest, o.gone_at, o.product_id,
+                   {", ".join(f"o.{name}" for name in PRICE_COLUMNS)}, false, k.is_checked
+            from kept_offers k join offers o on o.store_id = :store and o.external_id = k.external_id
+            where not exists (select from release r where r.external_id = o.external_id)
+              and not exists (
+                  select from quarantined_offers q
+                  where q.run_id = :run and q.attempt = :attempt and q.external_id = o.external_id)
             """
         ),
         parameters,
@@ -321,7 +356,8 @@ def _settle_quarantine(session: Session, parameters: dict[str, Any]) -> None:
             """
             update quarantined_offers q set state = 'settled'
             where q.store_id = :store and q.state = 'open' and q.run_id < :run
-              and (:is_complete
+              and ((:is_complete
+                    and not exists (select from kept_offers k where k.external_id = q.external_id))
                    or exists (select from release r where r.external_id = q.external_id)
                    or exists (
                        select from quarantined_offers n
@@ -341,13 +377,14 @@ def _note_checks(session: Session, parameters: dict[str, Any], *, is_complete: b
                 insert into offer_checks (offer_id, checked_at)
                 select o.id, :started from release r
                 join offers o on o.store_id = :store and o.external_id = r.external_id
+                where r.is_checked
                 on conflict (offer_id) do update set checked_at = excluded.checked_at
                 """
             ),
             parameters,
         )
         return
-    # Listed, but not readable this time: its age runs on from the check before.
+    # Only listed, or not readable this time: its age runs on from the check before.
     session.execute(
         text(
             """
@@ -355,7 +392,7 @@ def _note_checks(session: Session, parameters: dict[str, Any], *, is_complete: b
             select o.id, coalesce(s.checked_at, o.first_seen_at)
             from offers o join stores s on s.id = o.store_id
             where o.store_id = :store and o.gone_at is null
-              and not exists (select from release r where r.external_id = o.external_id)
+              and not exists (select from release r where r.external_id = o.external_id and r.is_checked)
             on conflict (offer_id) do nothing
             """
         ),
@@ -365,7 +402,7 @@ def _note_checks(session: Session, parameters: dict[str, Any], *, is_complete: b
         text(
             """
             delete from offer_checks c using offers o, release r
-            where c.offer_id = o.id and o.store_id = :store and r.external_id = o.external_id
+            where c.offer_id = o.id and o.store_id = :store and r.external_id = o.external_id and r.is_checked
             """
         ),
         parameters,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.page_visits import drop_frontier, take_up_frontier
 from aggregator.catalog.schedules import plan_next_crawl
 from aggregator.catalog.stores import store_value
 from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StagedOfferRow, StoreRow
@@ -34,12 +35,14 @@ class RunTicket:
     public_id: str
     store_id: int
     store: Store
+    # What readers that died since had counted already.
+    counts: CrawlCounts = field(default_factory=CrawlCounts)
 
 
 def open_run(
     session: Session, slug: str, *, trigger: str, worker: str, only_if_due: bool = False
 ) -> RunTicket | None:
-    """Begin a run of a store, or take up its dead one from the start.
+    """Begin a run of a store, or take up its dead one: where it stopped if its pages were listed, else anew.
 
     `trigger` is "schedule", "operator", "command" or "import". Raises NotFound, and Conflict where a live run reads
     the store already. With `only_if_due` a store that is not due (another worker was quicker) gives None.
@@ -48,19 +51,23 @@ def open_run(
     store = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
     if store is None:
         raise NotFound("store", slug)
+    if store.removal_asked_at is not None:
+        raise Conflict(f"{slug} is being removed")
     run = session.scalar(select(RunRow).where(RunRow.store_id == store.id, RunRow.state == "running"))
     if run is not None:
         if run.heartbeat_at > now - DEAD_AFTER:
             if only_if_due:
                 return None
             raise Conflict(f"{slug} is being crawled already (run {run.public_id})")
-        for table in (StagedOfferRow, QuarantinedOfferRow):
-            session.execute(delete(table).where(table.run_id == run.id))
         run.attempt += 1
-        run.worker, run.started_at, run.heartbeat_at = worker, now, now
-        run.requests = run.bytes_received = run.seen = run.quarantined = 0
-        run.not_modified = run.pages = run.pages_without_offers = 0
-        run.stage_seconds, run.listed = {}, None
+        run.worker, run.heartbeat_at = worker, now
+        if not take_up_frontier(session, run.id, attempt=run.attempt):
+            for table in (StagedOfferRow, QuarantinedOfferRow):
+                session.execute(delete(table).where(table.run_id == run.id))
+            run.started_at = now
+            run.requests = run.bytes_received = run.seen = run.quarantined = 0
+            run.not_modified = run.pages = run.pages_without_offers = 0
+            run.stage_seconds, run.listed = {}, None
     else:
         if only_if_due and (store.next_crawl_at is None or store.next_crawl_at > now):
             return None
@@ -71,7 +78,19 @@ def open_run(
     plan_next_crawl(store, now)
     store.crawl_sent_at = None
     session.flush()
-    return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store))
+    return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store), _counts_of(run))
+
+
+def _counts_of(run: RunRow) -> CrawlCounts:
+    return CrawlCounts(
+        requests=run.requests,
+        bytes_received=run.bytes_received,
+        not_modified=run.not_modified,
+        pages=run.pages,
+        pages_without_offers=run.pages_without_offers,
+        listed=run.listed,
+        stage_seconds=dict(run.stage_seconds),
+    )
 
 
 def beat(session: Session, ticket: RunTicket, counts: CrawlCounts, *, staged: int = 0) -> int:
@@ -140,6 +159,7 @@ def cancel_run(session: Session, public_id: str) -> None:
     if run_id is None:
         raise NotFound("running run", public_id)
     session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run_id))
+    drop_frontier(session, run_id)
 
 
 def due_stores(session: Session, *, limit: int = 100) -> list[str]:

@@ -90,6 +90,8 @@ class CrawlFrontierRow(Row):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     listed: Mapped[int]
     skipped: Mapped[int] = mapped_column(server_default="0")
+    # Who reads the pages of this run: the program's version and the store's rules.
+    reader: Mapped[str]
     problem: Mapped[str | None]
 
 

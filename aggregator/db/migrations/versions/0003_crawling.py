@@ -100,6 +100,7 @@ def upgrade() -> None:
         _count("run_id", None),
         _count("listed", None),
         _count("skipped"),
+        _text("reader"),
         _text("problem", nullable=True),
         _of_run("crawl_frontiers"),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_crawl_frontiers")),
