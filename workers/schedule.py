@@ -19,6 +19,7 @@ from aggregator.catalog.matches import matching_is_due
 from aggregator.catalog.probes import due_probes
 from aggregator.catalog.runs import due_stores
 from aggregator.catalog.schedules import right_planned_times
+from aggregator.catalog.store_removal import removal_is_due
 from aggregator.settings import Settings
 from workers.broker import load_actors
 from workers.context import WorkContext, working
@@ -74,17 +75,21 @@ def tick(context: WorkContext) -> None:
     from workers.actors.crawling import crawl_store
     from workers.actors.matching import match_pending_offers
     from workers.actors.probing import probe_store
+    from workers.actors.removal import remove_stores
 
     with context.sessions.begin() as session:
         probe_ids = due_probes(session)
         slugs = due_stores(session)
         must_match = matching_is_due(session)
+        must_remove = removal_is_due(session)
     for probe_id in probe_ids:
         probe_store.send(probe_id)
     for slug in slugs:
         crawl_store.send(slug)
     if must_match:
         match_pending_offers.send()
+    if must_remove:
+        remove_stores.send()
 
 
 class JumpWatch:

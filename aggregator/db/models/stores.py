@@ -46,6 +46,8 @@ class StoreRow(Public, Created, Row):
     next_crawl_at: Mapped[datetime | None] = mapped_column(index=True)
     # When a crawl was last asked of the queue, so that a slow queue is not filled with repeats.
     crawl_sent_at: Mapped[datetime | None]
+    # A worker removes it with its offers, step by step; nothing of it is read any more.
+    removal_asked_at: Mapped[datetime | None]
     # When the last complete run began: what it saw was checked no earlier than this.
     checked_at: Mapped[datetime | None]
 

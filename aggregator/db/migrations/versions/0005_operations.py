@@ -21,6 +21,9 @@ def upgrade() -> None:
             nullable=False,
         ),
     )
+    op.add_column("stores", sa.Column("removal_asked_at", sa.DateTime(timezone=True), nullable=True))
+    # Without it the removal of each offer would look through all carts.
+    op.create_index(op.f("ix_cart_lines_pinned_offer_id"), "cart_lines", ["pinned_offer_id"], unique=False)
     op.create_index("ix_audit_log_created_at", "audit_log", ["created_at"], unique=False)
     op.create_index("ix_audit_log_subject", "audit_log", ["subject"], unique=False)
     # A paused store has no planned crawl; one that an operator asks for is run all the same.
@@ -29,6 +32,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_audit_log_subject", table_name="audit_log")
+    op.drop_index(op.f("ix_cart_lines_pinned_offer_id"), table_name="cart_lines")
     op.drop_index("ix_audit_log_created_at", table_name="audit_log")
+    op.drop_column("stores", "removal_asked_at")
     op.drop_column("stores", "shipping_by_country")
     op.drop_column("stores", "schedule")
