@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,40 +16,10 @@ from aggregator.catalog.runs import DEAD_AFTER
 from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from fixtures.demo.stores import DemoStore, run_demo_stores
+from tests.integration.real_processes import process, wait_for
 from workers.demo import register_demo_store
 
 SLUG = "fernway"
-
-
-@contextmanager
-def process(
-    settings: Settings, command: str, log: Path, hosts: set[str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        "CLICK2CART_DATA_DIR": str(settings.data_dir),
-        "DATABASE_URL": settings.database_url or "",
-        "REDIS_URL": settings.redis_url or "",
-        "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(hosts),
-    }
-    arguments = [str(Path(sys.executable).with_name("click2cart")), command]
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(arguments, env=environment, stdout=output, stderr=output) as child,
-    ):
-        try:
-            yield child
-        finally:
-            if child.poll() is None:
-                child.terminate()
-                child.wait(timeout=30)
-
-
-def wait_for(what: str, condition: Callable[[], object], log: Path, patience: float = 90) -> None:
-    give_up_at = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < give_up_at, f"{what} did not happen; {log.read_text()[-3000:]}"
-        time.sleep(0.1)
 
 
 @pytest.fixture
