@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -135,6 +135,7 @@ def cluster(
         key = existing.get(offer_id)
         if key is not None and (first := first_of.setdefault(key, index)) != index:
             merging.merge(merging.owner[first], merging.owner[index])
+    said = _one_by_verdict(len(ids), decided)
     for a, b, same in decided:
         if same and merging.owner[a] != merging.owner[b]:
             merging.merge(merging.owner[a], merging.owner[b])
@@ -152,7 +153,7 @@ def cluster(
             )
         merging.apart[one].add(other)
         merging.apart[other].add(one)
-    _connect(merging, left, right, scores, parted, ids)
+    _connect(merging, left, right, scores, parted, ids, said)
     heap = [
         (-merging.mean(number, neighbour), number, neighbour)
         for number in merging.clusters
@@ -167,6 +168,23 @@ def cluster(
     return Partition(automatic=merged, probable=np.array(merging.owner, dtype=np.int64))
 
 
+def _one_by_verdict(offers: int, decided: Sequence[tuple[int, int, bool]]) -> list[int]:
+    """For each offer the first of those that people's "same" ties it to; itself where nobody said so."""
+    first = list(range(offers))
+
+    def top(index: int) -> int:
+        while first[index] != index:
+            first[index] = first[first[index]]
+            index = first[index]
+        return index
+
+    for a, b, same in decided:
+        if same:
+            one, other = top(a), top(b)
+            first[max(one, other)] = min(one, other)
+    return [top(index) for index in range(offers)]
+
+
 def _connect(
     merging: _Merging,
     left: Integers,
@@ -174,15 +192,36 @@ def _connect(
     scores: Scores,
     parted: set[frozenset[str]],
     ids: Sequence[str],
+    said: Sequence[int],
 ) -> None:
+    """Note the scores between clusters.
+
+    What is like one of the offers that a person called one product is that much like all of them: people
+    call those the same whose wordings differ, and a mean over them would tear off what matched one before.
+    """
+    sizes = Counter(said)
+    together = [sizes[first] for first in said]
+    best: dict[tuple[int, int], tuple[float, int, int]] = {}
+
+    def note(one: int, other: int, score: float, pairs: int) -> None:
+        entry = merging.clusters[one].neighbours.setdefault(other, [0.0, 0])
+        entry[0] += score * pairs
+        entry[1] += pairs
+        merging.clusters[other].neighbours[one] = entry
+
     clipped = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
     for a, b, score in zip(left.tolist(), right.tolist(), clipped.tolist(), strict=True):
         one, other = merging.owner[a], merging.owner[b]
-        if one != other and not (parted and frozenset((ids[a], ids[b])) in parted):
-            entry = merging.clusters[one].neighbours.setdefault(other, [0.0, 0])
-            entry[0] += score
-            entry[1] += 1
-            merging.clusters[other].neighbours[one] = entry
+        if one == other or (parted and frozenset((ids[a], ids[b])) in parted):
+            continue
+        if together[a] == together[b] == 1:
+            note(one, other, score, 1)
+            continue
+        kin = (min(said[a], said[b]), max(said[a], said[b]))
+        if kin not in best or score > best[kin][0]:
+            best[kin] = (score, one, other)
+    for (a, b), (score, one, other) in best.items():
+        note(one, other, score, together[a] * together[b])
 
 
 def _merge_down_to(

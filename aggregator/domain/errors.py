@@ -5,6 +5,7 @@ Click2CartError                 anything we can explain in one line
 │   └── BasketError             a basket file, with the JSON path
 ├── NotFound                    what was asked for does not exist                               exit 2, HTTP 404
 ├── Conflict                    it exists already, or runs already                              exit 1, HTTP 409
+│   └── ContradictedVerdict     earlier verdicts say the opposite; names them in their order
 ├── TooManyAttempts             a limit on tries is reached                                     exit 1, HTTP 429
 ├── EnvironmentProblem          this machine or a server it needs: port, disk, database         exit 2, HTTP 503
 │   └── SchemaMismatch          the database is newer or older than this program
@@ -49,6 +50,16 @@ class Conflict(Click2CartError):
     """The thing exists or runs already."""
 
     exit_code = 1
+
+
+class ContradictedVerdict(Conflict):
+    """A word on a pair that earlier verdicts exclude. `chain` holds their public ids, from one offer to the other."""
+
+    def __init__(self, chain: tuple[str, ...]) -> None:
+        self.chain = chain
+        super().__init__(
+            f"earlier verdicts say the opposite ({', '.join(chain)}); withdraw one of them first, nothing was changed"
+        )
 
 
 class TooManyAttempts(Click2CartError):

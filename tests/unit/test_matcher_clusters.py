@@ -106,6 +106,16 @@ def test_a_verdict_of_different_holds_and_is_not_asked_again(model: MatchModel) 
     assert result.doubtful == ()
 
 
+def test_a_verdict_of_same_tears_off_nothing_that_matched_one_of_the_two(
+    model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    pens = [offer("p", "pens", "Red pen"), offer("q", "ink", "Stift, rot")]
+    trio = [*pair_with_codes(), offer("c", "west", "Sony WH-1000XM4 Wireless Headphones Black", brand="Sony")]
+    verdicts = [Verdict("a", "p", True), Verdict("p", "q", True)]
+    result = link_records([], [*trio, *pens, *sample], model, verdicts)
+    assert {result.assignments[one.offer_id] for one in (*trio, *pens)} == {"a"}
+
+
 def test_verdicts_that_contradict_each_other_are_refused(model: MatchModel) -> None:
     records = [offer(name, "", f"thing {name}") for name in "abc"]
     verdicts = [Verdict("a", "b", True), Verdict("b", "c", True), Verdict("a", "c", False)]
