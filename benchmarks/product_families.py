@@ -100,7 +100,7 @@ class ProductMaker:
             made.append(
                 [
                     _like(token, replaced[token.core]) if token.core in replaced
-                    else _like(token, brand.lower()) if brand and token.kind == "brand"
+                    else Token("brand", brand, brand.lower()) if brand and token.kind == "brand"
                     else token
                     for token in wording
                 ]

@@ -71,10 +71,13 @@ def read_patterns(folder: Path | None = None) -> list[Pattern]:
     }
     patterns = []
     for _, offers in sorted(clusters.items()):
-        wordings = list(dict.fromkeys(tuple(read_tokens(title, brands)) for title, _, _ in offers))
+        wordings = list(
+            dict.fromkeys(tuple(_joined(read_tokens(title, brands), brand)) for title, brand, _ in offers)
+        )
         usable = tuple(wording for wording in wordings if 3 <= len(wording) <= 22)[:5]
         if usable:
-            brand = next((token.text for wording in usable for token in wording if token.kind == "brand"), "")
+            opening = (token.text for wording in usable for token in wording if token.kind == "brand")
+            brand = next((brand for _, brand, _ in offers if brand), "") or next(opening, "")
             patterns.append(Pattern(usable, brand, offers[0][2]))
     return patterns
 
@@ -107,6 +110,16 @@ def read_tokens(title: str, brands: Iterable[str] = ()) -> list[Token]:
             tokens.append(Token("word", bare, core))
             continue
         tokens.append(Token(_kind(core, known), bare, core))
+    return tokens
+
+
+def _joined(tokens: list[Token], brand: str) -> list[Token]:
+    """The tokens with a brand of several words as one token."""
+    words = brand.lower().split()
+    for start in range(len(tokens) - len(words) + 1 if len(words) > 1 else 0):
+        if [token.core for token in tokens[start : start + len(words)]] == words:
+            text = " ".join(token.text for token in tokens[start : start + len(words)])
+            return [*tokens[:start], Token("brand", text, text.lower()), *tokens[start + len(words) :]]
     return tokens
 
 
