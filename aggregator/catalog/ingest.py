@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select, text
@@ -19,6 +18,7 @@ from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.runs import RunTicket, beat
 from aggregator.db.copy import copy_rows
 from aggregator.db.models import OfferRow, QuarantinedOfferRow, RunRow, StagedOfferRow
+from aggregator.db.session import database_now
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.normalization import normalize_offer
 from aggregator.domain.offers import InvalidOffer, Offer, RawOffer
@@ -179,7 +179,7 @@ def settle_held_run(session: Session, public_id: str, *, accept: bool) -> Ingest
 
 def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport:
     lock_catalogue(session)
-    now = datetime.now(UTC)
+    now = database_now(session)
     parameters = {
         "run": run.id,
         "attempt": run.attempt,

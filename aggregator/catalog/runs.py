@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from aggregator.catalog.page_visits import drop_frontier, take_up_frontier
 from aggregator.catalog.schedules import plan_next_crawl
 from aggregator.catalog.stores import store_value
 from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StagedOfferRow, StoreRow
+from aggregator.db.session import database_now
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.normalization import safe_json
 from aggregator.domain.normalization.names import clean_text
@@ -47,7 +48,7 @@ def open_run(
     `trigger` is "schedule", "operator", "command" or "import". Raises NotFound, and Conflict where a live run reads
     the store already. With `only_if_due` a store that is not due (another worker was quicker) gives None.
     """
-    now = datetime.now(UTC)
+    now = database_now(session)
     store = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
     if store is None:
         raise NotFound("store", slug)
@@ -167,7 +168,7 @@ def due_stores(session: Session, *, limit: int = 100) -> list[str]:
 
     Marks them as asked for, so that the next tick does not ask again while the queue is busy.
     """
-    now = datetime.now(UTC)
+    now = database_now(session)
     running = select(RunRow.store_id).where(RunRow.state == "running")
     alive = running.where(RunRow.heartbeat_at > now - DEAD_AFTER)
     dead = running.where(RunRow.heartbeat_at <= now - DEAD_AFTER)
@@ -199,5 +200,5 @@ def leave_run(session: Session, slug: str) -> None:
             RunRow.state == "running",
             RunRow.store_id.in_(select(StoreRow.id).where(StoreRow.slug == slug)),
         )
-        .values(heartbeat_at=datetime.now(UTC) - 2 * DEAD_AFTER)
+        .values(heartbeat_at=func.now() - 2 * DEAD_AFTER)
     )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.db import audit
 from aggregator.db.models import ProbeRow, RunRow, StoreRow
+from aggregator.db.session import database_now
 from aggregator.domain.errors import NotFound
 from aggregator.domain.schedules import Schedule
 
@@ -83,7 +84,7 @@ def right_planned_times(session: Session, now: datetime | None = None) -> list[s
     A crawl planned farther ahead than its schedule plans from now, a message sent or a heartbeat heard in the
     future: each would be waited for until the clock is there again. Harmless at any other time.
     """
-    now = now or datetime.now(UTC)
+    now = now or database_now(session)
     ahead = now + _SKEW
     session.execute(update(StoreRow).where(StoreRow.crawl_sent_at > ahead).values(crawl_sent_at=None))
     session.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import sqlalchemy
 from sqlalchemy import Engine, create_engine
@@ -51,6 +52,16 @@ def check_connection(engine: Engine) -> None:
         raise EnvironmentProblem(
             f"cannot reach the database at {shown}: {cause}; check DATABASE_URL and that the server runs"
         ) from error
+
+
+def database_now(session: Session) -> datetime:
+    """The time by the database's clock: the one that all processes share.
+
+    What one process writes and another judges by its age (heartbeats, due times) is told by this clock, since
+    those of two machines differ and one may be set while they run.
+    """
+    now: datetime = session.execute(sqlalchemy.select(sqlalchemy.func.clock_timestamp())).scalar_one()
+    return now
 
 
 @contextmanager
