@@ -18,6 +18,7 @@ from aggregator.domain.normalization.names import clean_text
 from aggregator.domain.operations import StoreProbe
 from aggregator.domain.schedules import Schedule
 from aggregator.domain.shipping import ShippingRule
+from aggregator.domain.store_settings import COMMON_OPTIONS, check_option
 from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import read_web_address
 from aggregator.platforms import get_platform
@@ -185,12 +186,15 @@ def new_store(result: Mapping[str, Any], confirmed: Confirmation, *, seal: Seal)
     """A probe's result and a person's confirmation as a store to register; raises InvalidInput for a wrong option."""
     platform = get_platform(str(result["platform"]))
     given = {name: value for name, value in confirmed.options.items() if value}
-    unknown = sorted(set(given) - {*platform.options, *platform.secret_options})
+    unknown = sorted(set(given) - {*platform.options, *platform.secret_options, *COMMON_OPTIONS})
     if unknown:
         known = ", ".join((*platform.options, *platform.secret_options)) or "none"
         raise InvalidInput(
             f"{platform.name} has no option {unknown[0]!r}", place="--set", remedy=f"its options: {known}"
         )
+    given = {
+        name: check_option(name, value) if name in COMMON_OPTIONS else value for name, value in given.items()
+    }
     secrets = {key: given.pop(key) for key in platform.secret_options if key in given}
     return NewStore(
         url=str(result["url"]),

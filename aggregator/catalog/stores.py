@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.schedules import schedule_of
 from aggregator.db.models import (
     AuditEntryRow,
     MatchReviewRow,
@@ -81,6 +82,8 @@ def register_store(session: Session, new: NewStore, *, may_move: bool = False) -
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?", slug):
         raise InvalidInput(f"{slug!r} is not a slug", place="slug", remedy="use a-z, 0-9 and dashes")
     row = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
+    if row is not None and row.removal_asked_at is not None:
+        raise Conflict(f"{slug} is being removed; try again when it is gone")
     if row is not None and not may_move and _origin(row.url) != _origin(new.url):
         raise InvalidInput(
             f"{slug!r} is taken by {row.url}", place="slug", remedy="choose another with --slug"
@@ -205,6 +208,8 @@ def _summaries(session: Session, stores: Select[StoreRow]) -> list[StoreSummary]
             checked_at=row.checked_at,
             next_crawl_at=row.next_crawl_at,
             crawl_interval=row.crawl_interval,
+            schedule=schedule_of(row),
+            removal_asked_at=row.removal_asked_at,
             last_run=_run_summary(last_runs[row.id], row) if row.id in last_runs else None,
             open_quarantine=quarantine.get(row.id, 0),
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aggregator.domain.schedules import Schedule
+
 RunState = Literal["running", "finished", "held", "failed", "cancelled"]
 
 
@@ -51,8 +53,28 @@ class StoreSummary:
     checked_at: datetime | None
     next_crawl_at: datetime | None
     crawl_interval: int
+    schedule: Schedule
+    removal_asked_at: datetime | None
     last_run: RunSummary | None
     open_quarantine: int
+
+
+CircuitState = Literal["closed", "open", "half_open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    """What else tells how a store fares. `recent_yields` are the readable offers of its last runs, oldest first.
+
+    `usual_yield` is the median of the complete ones before the newest; None where there was none.
+    """
+
+    open_alarms: int = 0
+    circuit: CircuitState = "closed"
+    circuit_reason: str | None = None
+    circuit_retry_at: datetime | None = None
+    recent_yields: tuple[int, ...] = ()
+    usual_yield: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
