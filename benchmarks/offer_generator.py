@@ -54,19 +54,24 @@ class GeneratedOffers:
     shares: dict[str, float]
 
 
-def generate(offers: int, *, seed: int = 1, titles: Path | None = None) -> GeneratedOffers:
-    """About `offers` rows (exactly that many), from the titles under `titles` or the demo stores' catalogues."""
-    return _Generator(offers, seed, titles).run()
+def generate(
+    offers: int, *, seed: int = 1, titles: Path | None = None, stores: int | None = None
+) -> GeneratedOffers:
+    """Exactly `offers` rows from the titles under `titles` or the demo stores' catalogues.
+
+    Without `stores` there are as many as an aggregator of that size has, and few list a product twice. Fewer than
+    31 list products again and again, as big marketplaces do.
+    """
+    return _Generator(offers, seed, titles, stores).run()
 
 
 class _Generator:
-    def __init__(self, offers: int, seed: int, titles: Path | None) -> None:
+    def __init__(self, offers: int, seed: int, titles: Path | None, stores: int | None) -> None:
         self._wanted = offers
         self._chance = random.Random(seed)
         self._seed = seed
         self._maker = ProductMaker(read_patterns(titles), self._chance, named_share=NAMED_SHARE)
-        # As many stores as an aggregator of that size has, the big ones first.
-        self._stores = invent_styles(min(1000, max(MOST_OFFERS + 10, offers // 100)), self._chance)
+        self._stores = invent_styles(stores or min(1000, max(MOST_OFFERS + 10, offers // 100)), self._chance)
         self._store_ends = list(
             itertools.accumulate(1 / (rank + 10) ** 0.7 for rank in range(len(self._stores)))
         )
@@ -103,12 +108,12 @@ class _Generator:
         count = 1 if chance.random() < SINGLETON_SHARE else 2 + self._pick(self._size_ends)
         self._counted["singletons"] += count == 1
         gtin = self._new_gtin() if chance.random() < GTIN_SHARE else ""
-        seen: set[int] = set()
+        seen: list[int] = []
         while len(seen) < count:
             place = self._pick(self._store_ends)
-            if place in seen:
+            if place in seen and len(self._stores) > MOST_OFFERS:
                 continue
-            seen.add(place)
+            seen.append(place)
             store = self._stores[place]
             for _ in range(2 if store.lists_twice and chance.random() < 0.15 else 1):
                 self._row(product, store, cluster, price, gtin)
@@ -190,10 +195,13 @@ def main() -> int:
     arguments.add_argument(
         "--titles", type=Path, help="folder of folders with offers.csv and truth.csv; else the demo's"
     )
+    arguments.add_argument(
+        "--stores", type=int, help="fewer than 31 list products twice; else as many as usual"
+    )
     arguments.add_argument("--output", type=Path, required=True, help="offers, .csv or .parquet")
     arguments.add_argument("--truth", type=Path, help="offer_id,cluster_id, .csv or .parquet")
     options: Any = arguments.parse_args()
-    made = generate(options.offers, seed=options.seed, titles=options.titles)
+    made = generate(options.offers, seed=options.seed, titles=options.titles, stores=options.stores)
     write_table(made.offers, options.output)
     if options.truth:
         write_table(made.truth, options.truth)

@@ -56,3 +56,12 @@ def test_the_matcher_reads_what_is_written(made: GeneratedOffers, tmp_path: Path
     assert [record.title for record in records] == made.offers.column("title").to_pylist()
     if ending == "parquet":
         assert parquet.read_table(path).equals(made.offers)
+
+
+def test_a_few_stores_list_products_again_and_again() -> None:
+    made = generate(1500, seed=3, stores=4)
+    rows = list(
+        zip(made.offers.column("store").to_pylist(), made.truth.column("cluster_id").to_pylist(), strict=True)
+    )
+    assert len({store for store, _ in rows}) == 4
+    assert len(set(rows)) < 0.8 * len(rows)
