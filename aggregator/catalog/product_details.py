@@ -8,24 +8,21 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from aggregator.catalog.offers import CHECKED_AT
-from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
-from aggregator.db.models import (
-    MatchLinkRow,
-    MatchReviewRow,
-    OfferCheckRow,
-    OfferPriceRow,
-    OfferRow,
-    ProductRow,
-    StoreRow,
+from aggregator.catalog.product_evidence import (
+    doubtful_products,
+    offer_links,
+    product_variants,
+    related_products,
 )
+from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
+from aggregator.db.models import OfferCheckRow, OfferPriceRow, OfferRow, StoreRow
 from aggregator.domain.errors import NotFound
 from aggregator.domain.money import Money
 from aggregator.domain.products import (
-    Evidence,
     LinkView,
     MovedProduct,
     OfferView,
@@ -33,13 +30,11 @@ from aggregator.domain.products import (
     PriceSeries,
     ProductDetail,
     ShippingEstimate,
-    VariantView,
 )
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 
-_MOST_MOVES = 20
-_MOST_VARIANTS = 60
+_MOST_MOVES = 1000
 
 
 def get_product_detail(
@@ -63,7 +58,8 @@ def get_product_detail(
         return _follow(session, row["merged_into_id"])
     offers = _offers(session, row["id"])
     views = [_offer_view(offer, store, checked_at) for offer, store, checked_at in offers]
-    links = _links(session, [offer.id for offer, _, _ in offers])
+    offer_ids = [offer.id for offer, _, _ in offers]
+    links = offer_links(session, offer_ids)
     ordered = sorted(
         (_with_links(view, links[offer.id]) for view, (offer, _, _) in zip(views, offers, strict=True)),
         key=lambda view: _rank(view, assumed_shipping),
@@ -75,9 +71,10 @@ def get_product_detail(
         mpn=row["mpn"],
         offers=tuple(ordered),
         history=_history(session, row["id"]),
-        variants=_variants(session, row["id"], offers),
+        variants=product_variants(session, row["id"], offer_ids),
         assumed_shipping=Money(assumed_shipping, currency).rounded() if currency else None,
-        doubtful_count=_doubtful_count(session, [offer.id for offer, _, _ in offers]),
+        related=related_products(session, row["id"], offer_ids),
+        doubtful=doubtful_products(session, row["id"], offer_ids),
     )
 
 
@@ -104,16 +101,23 @@ def shipping_for(offer: OfferRow, store: StoreRow) -> ShippingEstimate | None:
 
 
 def _follow(session: Session, product_id: int) -> MovedProduct:
-    for _ in range(_MOST_MOVES):
-        public_id, title, onwards = session.execute(
-            select(ProductRow.public_id, ProductRow.title, ProductRow.merged_into_id).where(
-                ProductRow.id == product_id
+    found = session.execute(
+        text(
+            """
+            with recursive moves as (
+                select id, public_id, title, merged_into_id, 1 as step from products where id = :id
+                union all
+                select p.id, p.public_id, p.title, p.merged_into_id, m.step + 1
+                from moves m join products p on p.id = m.merged_into_id where m.step < :limit
             )
-        ).one()
-        if onwards is None:
-            return MovedProduct(public_id, product_slug(title))
-        product_id = onwards
-    raise NotFound("product", public_id)
+            select public_id, title from moves where merged_into_id is null
+            """
+        ),
+        {"id": product_id, "limit": _MOST_MOVES},
+    ).one_or_none()
+    if found is None:
+        raise NotFound("product", str(product_id))
+    return MovedProduct(found.public_id, product_slug(found.title))
 
 
 def _offers(session: Session, product_id: int) -> list[tuple[OfferRow, StoreRow, datetime]]:
@@ -162,28 +166,6 @@ def _rank(view: OfferView, assumed_shipping: Decimal) -> tuple[object, ...]:
     return (not can_be_bought, view.price.currency, view.price.amount + shipping, view.store_name, view.id)
 
 
-def _links(session: Session, offer_ids: list[int]) -> defaultdict[int, list[LinkView]]:
-    other, store = aliased(OfferRow), aliased(StoreRow)
-    rows = session.execute(
-        select(MatchLinkRow, other.title, store.name)
-        .join(other, other.id == MatchLinkRow.other_offer_id)
-        .join(store, store.id == other.store_id)
-        .where(MatchLinkRow.offer_id.in_(offer_ids), MatchLinkRow.outcome == "merged")
-        .order_by(MatchLinkRow.probability.desc(), MatchLinkRow.id)
-    )
-    links: defaultdict[int, list[LinkView]] = defaultdict(list)
-    for link, other_title, other_store in rows:
-        links[link.offer_id].append(
-            LinkView(
-                other_title=other_title,
-                other_store=other_store,
-                probability=link.probability,
-                evidence=tuple(Evidence(**item) for item in link.evidence),
-            )
-        )
-    return links
-
-
 def _history(session: Session, product_id: int) -> tuple[PriceSeries, ...]:
     """Each store's price over time: the lowest where a store has several offers of the product."""
     rows = session.execute(
@@ -207,54 +189,4 @@ def _history(session: Session, product_id: int) -> tuple[PriceSeries, ...]:
     return tuple(
         PriceSeries(store_name, currency, tuple(points))
         for (_, store_name, currency), points in series.items()
-    )
-
-
-def _variants(
-    session: Session, product_id: int, offers: list[tuple[OfferRow, StoreRow, datetime]]
-) -> tuple[VariantView, ...]:
-    """Other products that some store lists in the same item group as an offer of this one."""
-    groups = {(offer.store_id, offer.item_group_id) for offer, _, _ in offers if offer.item_group_id}
-    if not groups:
-        return ()
-    rows = session.execute(
-        text(
-            f"""
-            select distinct on (p.id) {CARD_COLUMNS}, o.variant_attributes
-            from unnest(cast(:stores as bigint[]), cast(:groups as text[])) as g(store_id, item_group_id)
-            join offers o on o.store_id = g.store_id and o.item_group_id = g.item_group_id
-            join products p on p.id = o.product_id
-            where p.id <> :product and o.gone_at is null and p.offer_count > 0
-            order by p.id limit :limit
-            """
-        ),
-        {
-            "stores": [store_id for store_id, _ in groups],
-            "groups": [group for _, group in groups],
-            "product": product_id,
-            "limit": _MOST_VARIANTS,
-        },
-    ).mappings()
-    cards = [(product_card(row), row["variant_attributes"]) for row in rows]
-    return tuple(
-        VariantView(
-            id=card.id,
-            slug=card.slug,
-            title=card.title,
-            attributes=tuple(attributes.items()),
-            lowest_price=card.lowest_price,
-        )
-        for card, attributes in cards
-    )
-
-
-def _doubtful_count(session: Session, offer_ids: list[int]) -> int:
-    return (
-        session.scalar(
-            select(func.count()).where(
-                MatchReviewRow.settled_at.is_(None),
-                MatchReviewRow.left_offer_id.in_(offer_ids) | MatchReviewRow.right_offer_id.in_(offer_ids),
-            )
-        )
-        or 0
     )

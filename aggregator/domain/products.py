@@ -99,12 +99,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkView:
-    """Why one offer is in this product: compared with which other offer, how sure, from what."""
+    """Why one offer is in this product: compared with which other offer, how sure, from what.
+
+    Where a person said that the two are the same, `said_at` tells when, and `said_by` who (for operators'
+    eyes; None for the command line).
+    """
 
     other_title: str
     other_store: str
     probability: float
     evidence: tuple[Evidence, ...]
+    said_at: datetime | None = None
+    said_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +157,45 @@ class PriceSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantView:
-    """Another product of the same item group."""
+    """Another product of the same group: an item group of some store, or variants by the matcher or a person."""
 
     id: str
     slug: str
     title: str
     attributes: tuple[tuple[str, str], ...]
     lowest_price: Money | None
+
+
+Relationship = Literal[
+    "multipack", "case", "bundle", "refurbished", "accessory", "single", "contained", "new", "main_product"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedView:
+    """Another product that belongs to this one without being it; `how` is what it is to this one."""
+
+    how: Relationship
+    id: str
+    slug: str
+    title: str
+    lowest_price: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtfulView:
+    """Another product that may be the same: the offers of both that are alike, how sure, from what."""
+
+    review_id: str
+    id: str
+    slug: str
+    own_title: str
+    own_store: str
+    other_title: str
+    other_store: str
+    price: Money
+    probability: float
+    evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +209,8 @@ class ProductDetail:
     history: tuple[PriceSeries, ...]
     variants: tuple[VariantView, ...]
     assumed_shipping: Money | None
-    doubtful_count: int = 0
+    related: tuple[RelatedView, ...] = ()
+    doubtful: tuple[DoubtfulView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
