@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import sparse
 from sparse_dot_topn import sp_matmul_topn
 
-from matcher.preparation import Integers, PreparedCatalogue
+from matcher.parallel import over_parts, parts_of
+from matcher.preparation import Floats, Integers, PreparedCatalogue
 
 _FEW_STORES = 8
 _NEIGHBOURS_PER_STORE = 15
@@ -19,6 +20,19 @@ _NEIGHBOURS_KEPT = 30
 _NEIGHBOURS_KEPT_PER_STORE = 2
 _LOOK_ALIKES = 3
 _LARGEST_BLOCK = 60
+_LARGEST_IDENTIFIER_BLOCK = 400
+_LEAST_LIKENESS = 0.12
+# Neighbours are sought by the rarest words and letters whose products stay within this many an offer. Up to
+# some ten thousand offers that is nearly all of them.
+_PRODUCTS_PER_OFFER = 12_000
+# Beyond this many pairs the least alike ones are left out: of each offer's neighbours the first few stay, and
+# those at least this share as alike as its nearest.
+_ROOM_FOR_PAIRS = 2_000_000
+_SURE_NEIGHBOURS = 5
+_SHARE_OF_NEAREST = 0.4
+_ROWS = 20_000
+_PAIRS = 200_000
+_STORES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +54,22 @@ class CandidatePairs:
         return len(self.left)
 
 
-def candidate_pairs(catalogue: PreparedCatalogue) -> CandidatePairs:
-    """Every pair worth comparing. Cost grows with the offers and their neighbours, never with their square."""
+def candidate_pairs(catalogue: PreparedCatalogue, processes: int = 1) -> CandidatePairs:
+    """Every pair worth comparing. Cost grows with the offers and their neighbours, never with their square.
+
+    Several processes find the same pairs as one.
+    """
+    statistics, count = catalogue.statistics, len(catalogue)
+    one_store_each = not statistics.stores_list_twice
+    words = _rare_part(catalogue.words, _word_counts(catalogue), statistics.offers)
+    grams = _rare_part(catalogue.grams, statistics.gram_counts, statistics.offers)
     rules = {
         "same GTIN": _equal_keys(catalogue.gtin),
         "same part number": _equal_keys(catalogue.mpn),
         "shared model code": _shared_codes(catalogue),
-        "similar words": _neighbours(catalogue, catalogue.words),
-        "similar letters": _neighbours(catalogue, catalogue.grams),
+        "similar words": _neighbours(catalogue, words, processes),
+        "similar letters": _neighbours(catalogue, grams, processes),
     }
-    count = len(catalogue)
-    one_store_each = not catalogue.statistics.stores_list_twice
 
     def usable(keys: Integers) -> Integers:
         if not one_store_each:
@@ -62,8 +81,12 @@ def candidate_pairs(catalogue: PreparedCatalogue) -> CandidatePairs:
         return foreign
 
     found = {name: usable(keys) for name, keys in rules.items()}
-    keys = np.unique(np.concatenate(list(found.values())))
-    alike = _look_alikes(catalogue) if one_store_each else np.empty(0, dtype=np.int64)
+    del rules
+    keys = _distinct(found.values())
+    if len(keys) > _ROOM_FOR_PAIRS:
+        named = _distinct(keys for name, keys in found.items() if not name.startswith("similar"))
+        keys = _distinct((named, _alike_enough(catalogue, keys, processes)))
+    alike = _look_alikes(catalogue, grams, processes) if one_store_each else np.empty(0, dtype=np.int64)
     left, right = np.divmod(keys, max(count, 1))
     alike_left, alike_right = np.divmod(alike, max(count, 1))
     return CandidatePairs(
@@ -110,8 +133,15 @@ def _pairs_within(group: Integers, largest: int) -> Integers:
     return _keys(together.row, together.col, len(group))
 
 
+def _distinct(keys: Iterable[Integers]) -> Integers:
+    """All keys, sorted, each once."""
+    together = np.concatenate(list(keys))
+    together.sort()
+    return together[np.r_[True, together[1:] != together[:-1]]] if len(together) else together
+
+
 def _equal_keys(group: Integers) -> Integers:
-    return _pairs_within(group, 400)
+    return _pairs_within(group, _LARGEST_IDENTIFIER_BLOCK)
 
 
 def _shared_codes(catalogue: PreparedCatalogue) -> Integers:
@@ -123,58 +153,145 @@ def _shared_codes(catalogue: PreparedCatalogue) -> Integers:
     together = (codes @ codes.T).tocoo()
     contained = ((codes @ catalogue.code_contains) @ codes.T).tocoo()
     count = len(catalogue)
-    return np.union1d(_keys(together.row, together.col, count), _keys(contained.row, contained.col, count))
+    return _distinct((_keys(together.row, together.col, count), _keys(contained.row, contained.col, count)))
 
 
-def _neighbours(catalogue: PreparedCatalogue, features: sparse.csr_matrix) -> Integers:
+def _word_counts(catalogue: PreparedCatalogue) -> Integers:
+    """How many offers of the whole catalogue hold each word, from what its rarity is made of."""
+    held = catalogue.word_rarity
+    rarity = np.zeros(held.shape[1], dtype=np.float64)
+    rarity[held.indices] = held.data
+    return np.rint((catalogue.statistics.offers + 1) / np.exp(rarity - 0.1) - 1).astype(np.int64)
+
+
+def _rare_part(features: sparse.csr_matrix, counts: Integers, offers: int) -> sparse.csr_matrix:
+    """The columns held by so few offers that comparing all holders of each costs a bounded sum an offer."""
+    rising = np.sort(counts).astype(np.float64)
+    cost = np.cumsum(rising * rising)
+    affordable = int(np.searchsorted(cost, float(_PRODUCTS_PER_OFFER) * offers, side="right"))
+    if affordable == len(rising):
+        return features
+    kept = (counts < rising[affordable])[features.indices]
+    ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept)])[features.indptr]
+    return sparse.csr_matrix(
+        (features.data[kept], features.indices[kept], ends.astype(features.indptr.dtype)),
+        shape=features.shape,
+    )
+
+
+def _neighbours(catalogue: PreparedCatalogue, features: sparse.csr_matrix, processes: int) -> Integers:
     """The most similar offers of other stores.
 
     With few stores each is searched on its own; with many, or unknown ones, all at once with at most
     two neighbours from one store, so that one store's look-alikes do not crowd out the others.
     """
-    count = len(catalogue)
-    stores = np.unique(catalogue.store)
-    if 1 < len(stores) <= _FEW_STORES and stores[0] >= 0:
-        found = []
-        for store in stores:
-            inside = np.flatnonzero(catalogue.store == store)
-            outside = np.flatnonzero(catalogue.store != store)
-            near = _nearest(features[outside], features[inside], _NEIGHBOURS_PER_STORE).tocoo()
+    count, store = len(catalogue), catalogue.store
+    if 1 < catalogue.statistics.stores <= _FEW_STORES:
+        found = [np.empty(0, dtype=np.int64)]
+        for inside in _by_store(store):
+            outside = np.flatnonzero(store != store[inside[0]])
+            if not len(outside):
+                continue
+            near = _nearest(features[outside], features[inside], _NEIGHBOURS_PER_STORE)
             found.append(_keys(outside[near.row], inside[near.col], count))
-        return np.unique(np.concatenate(found))
-    near = _nearest(features, features, _NEIGHBOURS_LOOKED_AT).tocoo()
-    order = np.lexsort((near.col, -near.data, near.row))
-    row, column = near.row[order], near.col[order]
-    other = row != column
-    row, column = row[other], column[other]
-    if not catalogue.statistics.stores_list_twice:
-        store = catalogue.store[column]
-        foreign = (store < 0) | (store != catalogue.store[row])
-        row, column, store = row[foreign], column[foreign], store[foreign]
-        early = (_rank_within(row * (store.max(initial=0) + 2) + store) < _NEIGHBOURS_KEPT_PER_STORE) | (
-            store < 0
-        )
-        row, column = row[early], column[early]
-    kept = _rank_within(row) < _NEIGHBOURS_KEPT
-    return _keys(row[kept], column[kept], count)
+        return _distinct(found)
+    targets = features.T.tocsr()
+    one_store_each = not catalogue.statistics.stores_list_twice
+
+    def part(start: int, end: int) -> Integers:
+        near = _most_alike(features[start:end], targets, _NEIGHBOURS_LOOKED_AT)
+        row, column = near.row.astype(np.int64) + start, near.col.astype(np.int64)
+        order = np.lexsort((column, -near.data, row))
+        row, column = row[order], column[order]
+        other = row != column
+        if one_store_each:
+            other &= (store[column] < 0) | (store[column] != store[row])
+        row, column = row[other], column[other]
+        if one_store_each:
+            shop = store[column]
+            early = _rank_within(row * (store.max(initial=0) + 2) + shop) < _NEIGHBOURS_KEPT_PER_STORE
+            row, column = row[early | (shop < 0)], column[early | (shop < 0)]
+        kept = _rank_within(row) < _NEIGHBOURS_KEPT
+        return _keys(row[kept], column[kept], count)
+
+    return _distinct([np.empty(0, dtype=np.int64), *over_parts(part, count, _ROWS, processes)])
 
 
-def _look_alikes(catalogue: PreparedCatalogue) -> Integers:
-    """Each offer's most similar offers inside its own store."""
+def _alike_enough(catalogue: PreparedCatalogue, keys: Integers, processes: int) -> Integers:
+    """The pairs whose titles are about as alike as those of one of the two and its nearest neighbour."""
     count = len(catalogue)
-    found = [np.empty(0, dtype=np.int64)]
-    for store in np.unique(catalogue.store[catalogue.store >= 0]):
-        inside = np.flatnonzero(catalogue.store == store)
-        if len(inside) > 1:
-            near = _nearest(catalogue.grams[inside], catalogue.grams[inside], _LOOK_ALIKES + 1).tocoo()
-            found.append(_keys(inside[near.row], inside[near.col], count))
-    return np.unique(np.concatenate(found))
+
+    def part(start: int, end: int) -> Floats:
+        left, right = np.divmod(keys[start:end], count)
+        return _likeness(catalogue.words, left, right) + _likeness(catalogue.grams, left, right)
+
+    likeness = np.concatenate(list(over_parts(part, len(keys), _PAIRS, processes)))
+    kept = np.zeros(len(keys), dtype=bool)
+    left, right = np.divmod(keys, count)
+    nearest = np.zeros(count, dtype=np.float32)
+    np.maximum.at(nearest, left, likeness)
+    np.maximum.at(nearest, right, likeness)
+    for own in (left, right):
+        kept |= likeness >= _SHARE_OF_NEAREST * nearest[own]
+    # The nearest few stay whatever the share; equal likeness is decided by the order of the pairs.
+    rest = np.flatnonzero(~kept)
+    already = np.bincount(left[kept], minlength=count) + np.bincount(right[kept], minlength=count)
+    ends = np.concatenate([left[rest], right[rest]])
+    which = np.concatenate([rest, rest])
+    order = np.lexsort((which, -likeness[which], ends))
+    few = _rank_within(ends[order]) + already[ends[order]] < _SURE_NEIGHBOURS
+    kept[which[order][few]] = True
+    return keys[kept]
 
 
-def _nearest(queries: sparse.csr_matrix, targets: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+def _likeness(features: sparse.csr_matrix, left: Integers, right: Integers) -> Floats:
+    return np.asarray(features[left].multiply(features[right]).sum(axis=1), dtype=np.float32).ravel()
+
+
+def _look_alikes(catalogue: PreparedCatalogue, grams: sparse.csr_matrix, processes: int) -> Integers:
+    """Each offer's most similar offers inside its own store."""
+    stores = [inside for inside in _by_store(catalogue.store) if len(inside) > 1]
+
+    def part(start: int, end: int) -> Integers:
+        found = []
+        for inside in stores[start:end]:
+            near = _nearest(grams[inside], grams[inside], _LOOK_ALIKES + 1)
+            found.append(_keys(inside[near.row], inside[near.col], len(catalogue)))
+        return _distinct(found)
+
+    shares = len(stores) if len(catalogue) < _ROWS else _STORES
+    return _distinct([np.empty(0, dtype=np.int64), *over_parts(part, len(stores), max(shares, 1), processes)])
+
+
+def _by_store(store: Integers) -> list[Integers]:
+    """The positions of each known store's offers."""
+    order = np.argsort(store, kind="stable")
+    order = order[store[order] >= 0]
+    if not len(order):
+        return []
+    return np.split(order, np.flatnonzero(np.diff(store[order])) + 1)
+
+
+def _nearest(queries: sparse.csr_matrix, others: sparse.csr_matrix, most: int) -> sparse.coo_matrix:
+    """The `most` rows of `others` that are most alike to each query: queries x others."""
+    targets = others.T.tocsr()
+    parts = [
+        _most_alike(queries[start:end], targets, most).tocsr()
+        for start, end in parts_of(queries.shape[0], _ROWS)
+    ]
+    return sparse.vstack(parts).tocoo()
+
+
+def _most_alike(queries: sparse.csr_matrix, targets: sparse.csr_matrix, most: int) -> sparse.coo_matrix:
     return sp_matmul_topn(
-        queries, targets.T.tocsr(), top_n=most, threshold=0.12, sort=True, n_threads=1, idx_dtype=np.int32
-    )
+        queries,
+        targets,
+        top_n=most,
+        threshold=_LEAST_LIKENESS,
+        sort=True,
+        n_threads=1,
+        idx_dtype=np.int32,
+    ).tocoo()
 
 
 def _rank_within(group: npt.NDArray[np.integer]) -> Integers:

@@ -28,7 +28,8 @@ COMPANY_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CatalogueStatistics:
-    """How often words, codes and letter triples occur in a catalogue, and which words are brands.
+    """How often words, codes and letter triples occur in a catalogue, which words are brands, and how many
+    `stores` there are (0 where the store of any offer is unknown).
 
     Taken from a whole catalogue and kept, they make an incremental run weigh words as the full run did.
     """
@@ -39,6 +40,7 @@ class CatalogueStatistics:
     gram_counts: Integers
     brands: frozenset[str]
     stores_list_twice: bool
+    stores: int
 
     @classmethod
     def of(cls, records: Iterable[OfferRecord], processes: int = 1) -> Self:
@@ -62,6 +64,7 @@ class CatalogueStatistics:
             ).astype(np.int64),
             brands=_brand_vocabulary(ordered, titles.words, word_counts),
             stores_list_twice=_share_listed_twice(ordered, titles.codes) > _LISTS_TWICE_SHARE,
+            stores=0 if "" in (stores := {record.store for record in ordered}) else len(stores),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -74,6 +77,7 @@ class CatalogueStatistics:
             "gram_counts": {str(gram): int(self.gram_counts[gram]) for gram in present},
             "brands": sorted(self.brands),
             "stores_list_twice": self.stores_list_twice,
+            "stores": self.stores,
         }
 
     @classmethod
@@ -88,6 +92,7 @@ class CatalogueStatistics:
             gram_counts=gram_counts,
             brands=frozenset(value["brands"]),
             stores_list_twice=value["stores_list_twice"],
+            stores=value["stores"],
         )
 
 
