@@ -7,7 +7,18 @@ from flask import Flask
 from aggregator.settings import Settings
 from web import context, db, errors, health, metrics, presenters, security
 from web.api.v1 import products as api_products
-from web.pages import accounts, add_store, carts, checkouts, home, operations, products, search, stores
+from web.pages import (
+    accounts,
+    add_store,
+    carts,
+    checkouts,
+    home,
+    matches,
+    operations,
+    products,
+    search,
+    stores,
+)
 from web.proxies import TrustedProxies
 
 __all__ = ["create_app"]
@@ -30,7 +41,18 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     db.prepare(app, sessions)
     for part in (metrics, context, errors, presenters, security):
         part.prepare(app, settings)
-    for blueprint in (home, search, products, carts, checkouts, stores, accounts, operations, add_store):
+    for blueprint in (
+        home,
+        search,
+        products,
+        carts,
+        checkouts,
+        stores,
+        accounts,
+        operations,
+        add_store,
+        matches,
+    ):
         app.register_blueprint(blueprint.pages)
     app.register_blueprint(health.probes)
     app.register_blueprint(metrics.resource)
