@@ -109,6 +109,16 @@ def note_silence(
     return _state(row)
 
 
+def rest_store(session: Session, store_id: int, seconds: float) -> None:
+    """The store asked for a rest in the middle of a run that got something: the schedule leaves it alone so long."""
+    until = datetime.now(UTC) + min(timedelta(seconds=seconds), 7 * LONGEST_REST)
+    session.execute(
+        update(StoreRow)
+        .where(StoreRow.id == store_id, StoreRow.next_crawl_at.is_not(None))
+        .values(next_crawl_at=func.greatest(StoreRow.next_crawl_at, until))
+    )
+
+
 def close_circuit(session: Session, store_id: int) -> None:
     """A person says that the store is well again."""
     note_answer(session, store_id)

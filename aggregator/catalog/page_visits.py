@@ -24,7 +24,6 @@ from aggregator.db.models import (
     PageVisitRow,
     QuarantinedOfferRow,
     RunRow,
-    StagedOfferRow,
 )
 from aggregator.domain.crawling import KnownSitemap, PageVisit, PlannedPage, Validators
 from aggregator.domain.stores import Store
@@ -68,7 +67,10 @@ def known_sitemaps(session: Session, store_id: int) -> list[KnownSitemap]:
 
 def reader_of(store: Store) -> str:
     """Who reads the store's pages now: another version or other rules may read the same page otherwise."""
-    rules = json.dumps([dict(store.reading_rules), store.options.get("offer_key")], sort_keys=True)
+    rules = json.dumps(
+        [dict(store.reading_rules), repr(store.offer_rules), store.options.get("offer_key"), store.currency],
+        sort_keys=True,
+    )
     return f"{version('click2cart')}/{hashlib.blake2b(rules.encode(), digest_size=8).hexdigest()}"
 
 
@@ -195,8 +197,9 @@ def take_up_frontier(session: Session, run_id: int, *, attempt: int) -> bool:
     """Hand what a dead reader staged to the next attempt; False where its listing was not read to the end."""
     if not has_frontier(session, run_id):
         return False
-    for table in (StagedOfferRow, QuarantinedOfferRow):
-        session.execute(update(table).where(table.run_id == run_id).values(attempt=attempt))
+    session.execute(
+        update(QuarantinedOfferRow).where(QuarantinedOfferRow.run_id == run_id).values(attempt=attempt)
+    )
     return True
 
 

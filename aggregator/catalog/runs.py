@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.page_visits import drop_frontier, take_up_frontier
 from aggregator.catalog.schedules import plan_next_crawl
+from aggregator.catalog.staging import drop_staging
 from aggregator.catalog.stores import store_value
-from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StagedOfferRow, StoreRow
+from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StoreRow
 from aggregator.db.session import database_now
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.normalization import safe_json
@@ -63,8 +64,8 @@ def open_run(
         run.attempt += 1
         run.worker, run.heartbeat_at = worker, now
         if not take_up_frontier(session, run.id, attempt=run.attempt):
-            for table in (StagedOfferRow, QuarantinedOfferRow):
-                session.execute(delete(table).where(table.run_id == run.id))
+            drop_staging(session, run.id)
+            session.execute(delete(QuarantinedOfferRow).where(QuarantinedOfferRow.run_id == run.id))
             run.started_at = now
             run.requests = run.bytes_received = run.seen = run.quarantined = 0
             run.not_modified = run.pages = run.pages_without_offers = 0
@@ -120,6 +121,12 @@ def beat(session: Session, ticket: RunTicket, counts: CrawlCounts, *, staged: in
     return int(seen) - staged
 
 
+def note_stages(session: Session, run_id: int, stage_seconds: Mapping[str, float]) -> None:
+    """Write down how long each stage took, of a run that ended just now."""
+    seconds = {name: round(value, 3) for name, value in stage_seconds.items()}
+    session.execute(update(RunRow).where(RunRow.id == run_id).values(stage_seconds=seconds))
+
+
 def write_log(session: Session, run_id: int, lines: Sequence[LogLine]) -> None:
     """Append to a run's log. Beyond a thousand lines the merely informative are counted, not kept.
 
@@ -159,7 +166,7 @@ def cancel_run(session: Session, public_id: str) -> None:
     )
     if run_id is None:
         raise NotFound("running run", public_id)
-    session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id == run_id))
+    drop_staging(session, run_id)
     drop_frontier(session, run_id)
 
 
