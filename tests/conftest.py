@@ -91,7 +91,7 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
     with engine.begin() as connection:
         connection.execute(
             sqlalchemy.text(
-                "truncate stores, products, accounts, carts, rate_limits, processes, queues, robots_files, "
-                "host_turns, opted_out_hosts cascade"
+                "truncate stores, products, accounts, carts, rate_limits, staged_offers, alarms, notices, processes, "
+                "queues, robots_files, host_turns, opted_out_hosts cascade"
             )
         )

@@ -2,54 +2,245 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# Below this many known offers a store is too small for shares to mean anything.
-SMALLEST_JUDGED = 20
+from aggregator.catalog.merging import Comparison
+from aggregator.domain.runs import Anomaly
 
 
-def judge_run(session: Session, parameters: dict[str, Any], *, is_complete: bool) -> str | None:
-    """Why the run must be held back, in words an operator reads, or None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may change without a person; shares are of the offers that were known before.
 
-    Compares the temporary table `release` with the store's current offers: most of them vanished, most
-    prices moved by a factor of about 100 or more than threefold one way, the currency changed, or most
-    stock went at once.
+    `smallest` is the fewest offers of which a share means anything. A price that more than `price_factor` times
+    another counts as moved. `jump` is the factor at which a single price is not believed alone.
     """
+
+    vanished: float = 0.4
+    unreadable: float = 0.5
+    currency: float = 0.25
+    moved: float = 0.5
+    same_price: float = 0.5
+    sold_out: float = 0.8
+    smallest: float = 20
+    price_factor: float = 3
+    jump: float = 5
+
+    @classmethod
+    def of_store(cls, kept: Mapping[str, Any]) -> Self:
+        """The usual limits, less those that the store's row overrules by a number above zero."""
+        names = {field.name for field in fields(cls)}
+        return cls(
+            **{
+                name: float(value)
+                for name, value in kept.items()
+                if name in names and isinstance(value, int | float) and value > 0
+            }
+        )
+
+
+# Of a new store nothing is known but what it says itself, so only what no store does is held.
+_FIRST_SAME_PRICE = (200, 0.95)
+_FIRST_FACTOR = 5
+
+
+def judge_run(
+    session: Session, comparison: Comparison, limits: Limits, *, is_complete: bool
+) -> list[Anomaly]:
+    """Why the run must be held back, most telling first; empty where nothing speaks against it.
+
+    Works on the temporary table `release` of `catalog.merging.compare_run`.
+    """
+    if comparison.is_first:
+        return list(_of_first_run(session, comparison))
+    found = list(_of_listing(comparison, limits)) if is_complete else []
+    return [*found, *_of_changes(session, comparison, limits)]
+
+
+def _of_listing(comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
+    known, lost = comparison.known, comparison.vanished
+    there = comparison.met + comparison.kept
+    figures = {"known": known, "listed": there, "vanished": lost, "unreadable": max(known - there - lost, 0)}
+    is_judged = known >= limits.smallest
+    if (is_judged and lost > limits.vanished * known) or (known >= 3 and lost == known):
+        yield Anomaly(
+            kind="vanished",
+            message=f"only {known - lost} of {known} known offers were listed: "
+            "most of the rest seems to have vanished",
+            figures=figures,
+        )
+    elif is_judged and known - there > limits.unreadable * known:
+        yield Anomaly(
+            kind="yield_collapse",
+            message=f"only {there} of {known} known offers could be read",
+            figures=figures,
+        )
+
+
+def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
+    """Of the whole, then of each part of the store that changed much: what it was read from, what it sells."""
+    changed = session.scalar(text("select count(*) from release where fate = 'changed' and not was_gone"))
+    if not changed or comparison.met < 3:
+        return
+    factor = {**comparison.parameters, "factor": limits.price_factor}
+    whole = session.execute(text(_moves(comparison.staged, by="''")), factor).one()
+    found = _moved(whole, comparison.met, limits)
+    if found is None:
+        found = _same_price(session, comparison, limits)
+    if found is not None:
+        yield found
+        return
+    if changed < limits.smallest:
+        return
+    for part_of in ("s.source", "split_part(coalesce(s.category, ''), ' > ', 1)"):
+        met = dict(
+            session.execute(
+                text(
+                    f"""
+                    select {part_of}, count(*) from {comparison.staged} s
+                    where not exists (select from release r where r.position = s.position and r.fate = 'new')
+                    group by 1 having count(*) >= :smallest
+                    """
+                ),
+                {"smallest": limits.smallest},
+            ).all()
+        )
+        if len(met) < 2:
+            continue
+        for row in session.execute(text(_moves(comparison.staged, by=part_of)), factor):
+            found = _moved(row, met.get(row.part, 0), limits, part=row.part)
+            if found is not None:
+                yield found
+
+
+def _moves(staged: str, *, by: str) -> str:
+    return f"""
+        select {by} as part,
+               count(*) filter (where s.price_currency <> o.price_currency) as flipped,
+               count(*) filter (where s.price > o.price * :factor) as risen,
+               count(*) filter (where s.price * :factor < o.price) as fallen,
+               count(*) filter (where s.availability = 'OutOfStock') as sold_out,
+               count(*) filter (where o.availability = 'OutOfStock') as sold_out_before
+        from release r join {staged} s on s.position = r.position join offers o on o.id = r.offer_id
+        where r.fate = 'changed' and not r.was_gone
+        group by 1 order by 1
+    """
+
+
+def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | None:
+    if met < 3:
+        return None
+    # Of very few offers a share means nothing, all of them something.
+    is_judged = met >= limits.smallest
+    among = f" of {part}" if part else ""
+    figures = {"known": met}
+    if row.flipped > (limits.currency * met if is_judged else met - 1):
+        return Anomaly(
+            kind="currency_flip",
+            message=f"the currency changed for {row.flipped} of {met} known offers{among}",
+            figures={**figures, "flipped": row.flipped},
+            part=part,
+        )
+    ways = (
+        (row.risen, f"more than {_times(limits)}", "risen"),
+        (row.fallen, f"fell below a {_part(limits)}", "fallen"),
+    )
+    for moved, way, name in ways:
+        if moved > (limits.moved * met if is_judged else met - 1):
+            return Anomaly(
+                kind="prices_moved",
+                message=f"{moved} of {met} known prices{among} {way}",
+                figures={**figures, name: moved},
+                part=part,
+            )
+    gone_out = row.sold_out - row.sold_out_before
+    if is_judged and gone_out > limits.sold_out * met:
+        return Anomaly(
+            kind="out_of_stock",
+            message=f"{gone_out} of {met} known offers{among} went out of stock at once",
+            figures={**figures, "sold_out": gone_out},
+            part=part,
+        )
+    return None
+
+
+def _times(limits: Limits) -> str:
+    return "tripled" if limits.price_factor == 3 else f"rose {limits.price_factor:g}-fold"
+
+
+def _part(limits: Limits) -> str:
+    return "third" if limits.price_factor == 3 else f"{limits.price_factor:g}th"
+
+
+def _same_price(session: Session, comparison: Comparison, limits: Limits) -> Anomaly | None:
+    """Many different prices that become one: what was read stands on every page, and is not the price."""
     row = session.execute(
         text(
+            f"""
+            select s.price, s.price_currency, count(*) as moved, count(distinct o.price) as before
+            from release r join {comparison.staged} s on s.position = r.position
+            join offers o on o.id = r.offer_id
+            where r.fate = 'changed' and not r.was_gone and s.price <> o.price
+            group by s.price, s.price_currency order by count(*) desc limit 1
             """
-            with known as (
-                select count(*) as known,
-                       count(*) filter (where availability in ('InStock', 'LimitedAvailability')) as buyable
-                from offers where store_id = :store and gone_at is null
-            ), both_sides as (
-                select count(*) as met,
-                       count(*) filter (where price_currency <> old_price_currency) as flipped,
-                       count(*) filter (where price > old_price * 3) as risen,
-                       count(*) filter (where price * 3 < old_price) as fallen,
-                       count(*) filter (where availability = 'OutOfStock') as sold_out,
-                       count(*) filter (where old_availability = 'OutOfStock') as sold_out_before
-                from release where offer_id is not null and old_gone_at is null
-            )
-            select * from known, both_sides
+        )
+    ).first()
+    is_one = (
+        row is not None
+        and comparison.met >= limits.smallest
+        and row.moved > limits.same_price * comparison.met
+        and row.before > 10
+    )
+    if row is None or not is_one:
+        return None
+    return Anomaly(
+        kind="same_price",
+        message=f"{row.moved} of {comparison.met} known offers now ask the same {row.price:f} {row.price_currency}",
+        figures={"known": comparison.met, "moved": row.moved, "price": str(row.price), "before": row.before},
+    )
+
+
+def _of_first_run(session: Session, comparison: Comparison) -> Iterator[Anomaly]:
+    """A store read for the first time: beside the same products at other stores, told by GTIN, and beside itself."""
+    row = session.execute(
+        text(
+            f"""
+            select count(*) as met,
+                   count(*) filter (where s.price > p.lowest_price * :factor) as above,
+                   count(*) filter (where s.price * :factor < p.lowest_price) as below
+            from {comparison.staged} s
+            join products p on p.gtin = s.gtin and p.lowest_price_currency = s.price_currency
+            where p.lowest_price > 0 and p.merged_into_id is null
             """
         ),
-        parameters,
+        {"factor": _FIRST_FACTOR},
     ).one()
-    if row.known < SMALLEST_JUDGED:
-        return None
-    if is_complete and row.met * 2 < row.known:
-        return f"only {row.met} of {row.known} known offers were listed: most of the store seems to have vanished"
-    if row.met < SMALLEST_JUDGED:
-        return None
-    if row.flipped * 4 > row.met:
-        return f"the currency changed for {row.flipped} of {row.met} known offers"
-    for moved, way in ((row.risen, "more than tripled"), (row.fallen, "fell below a third")):
-        if moved * 2 > row.met:
-            return f"{moved} of {row.met} known prices {way}"
-    if (row.sold_out - row.sold_out_before) * 10 > row.met * 8:
-        return f"{row.sold_out} of {row.met} known offers went out of stock at once"
-    return None
+    for off, way in ((row.above, "above"), (row.below, "below")):
+        if row.met >= 5 and off * 2 > row.met:
+            yield Anomaly(
+                kind="price_scale",
+                message=f"{off} of {row.met} prices of products that other stores sell as well are more than "
+                f"{_FIRST_FACTOR} times {way} theirs",
+                figures={"met": row.met, way: off},
+            )
+            return
+    fewest, share = _FIRST_SAME_PRICE
+    if comparison.read < fewest:
+        return
+    same = session.execute(
+        text(
+            f"select price, price_currency, count(*) as offers from {comparison.staged} "
+            "group by price, price_currency order by count(*) desc limit 1"
+        )
+    ).one()
+    if same.offers > share * comparison.read:
+        yield Anomaly(
+            kind="implausible",
+            message=f"{same.offers} of {comparison.read} offers ask the same {same.price:f} {same.price_currency}",
+            figures={"read": comparison.read, "same": same.offers, "price": str(same.price)},
+        )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.product_summaries import refresh_products
+from aggregator.catalog.staging import drop_staging
 from aggregator.db import audit
 from aggregator.db.models import (
     CartLineRow,
@@ -19,7 +20,6 @@ from aggregator.db.models import (
     OfferRow,
     QuarantinedOfferRow,
     RunRow,
-    StagedOfferRow,
     StoreRow,
 )
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
@@ -138,7 +138,8 @@ def _remove_the_rest(session: Session, store_id: int) -> None:
     """Some runs, and with the last of them the store: each costs a look through all offers."""
     runs = session.scalars(select(RunRow.id).where(RunRow.store_id == store_id).limit(_RUNS_A_STEP)).all()
     if runs:
-        session.execute(delete(StagedOfferRow).where(StagedOfferRow.run_id.in_(runs)))
+        for run_id in runs:
+            drop_staging(session, run_id)
         session.execute(delete(RunRow).where(RunRow.id.in_(runs)))
     else:
         session.execute(delete(StoreRow).where(StoreRow.id == store_id))

@@ -30,6 +30,8 @@ from aggregator.settings import Settings
 FORMAT = "click2cart-backup-1"
 MANIFEST, DUMP, KEY = "manifest.json", "database.dump", "secret_key"
 CHUNK = 1 << 20
+# What running crawls have staged comes and goes while the database is saved, and is worth one crawl.
+_WITHOUT = "--exclude-table=staged_offers_*"
 
 
 @click.command()
@@ -192,7 +194,7 @@ def _tool(server: PostgresServer, name: str, *arguments: str) -> tuple[list[str]
 
 
 def _dump(server: PostgresServer, target: IO[bytes]) -> None:
-    command, environment = _tool(server, "pg_dump", "--format=custom", DATABASE)
+    command, environment = _tool(server, "pg_dump", "--format=custom", _WITHOUT, DATABASE)
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors) as process,

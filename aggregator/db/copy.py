@@ -11,19 +11,30 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 
-def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Append rows to a table inside the session's transaction; returns how many. Names are our own, never input."""
+def encode_rows(rows: Iterable[Sequence[Any]]) -> bytes:
+    """The rows as COPY's text format has them; empty for none."""
     lines = ["\t".join([_field(value) for value in row]) for row in rows]
-    if not lines:
-        return 0
+    return ("\n".join(lines) + "\n").encode() if lines else b""
+
+
+def copy_encoded(session: Session, table: str, columns: Sequence[str], encoded: bytes) -> None:
+    """Append encoded rows to a table inside the session's transaction. Names are our own, never input."""
     connection = session.connection().connection.driver_connection
     assert connection is not None
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
     ):
-        copy.write("\n".join(lines) + "\n")
-    return len(lines)
+        copy.write(encoded)
+
+
+def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Append rows to a table inside the session's transaction; returns how many. Names are our own, never input."""
+    encoded = encode_rows(rows)
+    if encoded:
+        copy_encoded(session, table, columns, encoded)
+    # Newlines in values are escaped, so each that is left ends a row.
+    return encoded.count(b"\n")
 
 
 def _field(value: Any) -> str:

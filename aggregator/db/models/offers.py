@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -57,15 +57,18 @@ class OfferFields:
 
 
 class StagedOfferRow(OfferFields, Row):
-    """An offer read by a run that was not judged yet. Nobody but the judgement sees these rows."""
+    """An offer read by a run that was not judged yet. Nobody but the judgement sees these rows.
+
+    Every run has an unlogged partition of its own, which comes and goes with it. There is no key: COPY is free of
+    conflicts, and a store may list one offer twice.
+    """
 
     __tablename__ = "staged_offers"
-    # The position keeps COPY free of conflicts: a store may list one key twice, and the last one counts.
-    __table_args__ = (PrimaryKeyConstraint("run_id", "attempt", "position"),)
+    __table_args__ = ({"postgresql_partition_by": "LIST (run_id)"},)
 
-    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
-    attempt: Mapped[int]
+    run_id: Mapped[int]
     position: Mapped[int]
+    __mapper_args__: ClassVar[dict[str, Any]] = {"primary_key": ["run_id", "position"]}
 
 
 class OfferRow(OfferFields, Row):
@@ -74,6 +77,8 @@ class OfferRow(OfferFields, Row):
     __tablename__ = "offers"
     __table_args__ = (
         Index("uq_offers_store_id_external_id", "store_id", "external_id", unique=True),
+        # Most new offers wait for their product: an index of what has none would only cost.
+        Index("ix_offers_product_id", "product_id", postgresql_where=text("product_id is not null")),
         Index("ix_offers_pending", "id", postgresql_where=text("match_state = 'pending'")),
         CheckConstraint("match_state in ('pending', 'linked')", name="match_state"),
     )
@@ -84,11 +89,12 @@ class OfferRow(OfferFields, Row):
         unique=True, server_default=text("left(replace(gen_random_uuid()::text, '-', ''), 20)")
     )
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
-    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id", ondelete="SET NULL"), index=True)
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id", ondelete="SET NULL"))
     match_state: Mapped[str] = mapped_column(server_default="pending")
     country: Mapped[str | None]
     tax_basis: Mapped[str] = mapped_column(server_default="unknown")
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
+    # Which run changed it last; no foreign key, since runs are forgotten and offers stay.
+    run_id: Mapped[int | None]
     first_seen_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]

@@ -98,6 +98,8 @@ class RunRow(Public, Row):
     # What the run changes of what was known before, with samples; null before it was judged.
     difference: Mapped[dict[str, Any] | None]
     log_lines: Mapped[int] = mapped_column(server_default="0")
+    # How many staging rows a held run must still have: they do not outlive a crash of the database.
+    staged: Mapped[int] = mapped_column(server_default="0")
 
     store: Mapped[StoreRow] = relationship()
 

@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 _NO_JSON = sa.text("'{}'::jsonb")
-_RUN_COUNTS = ("not_modified", "pages", "pages_without_offers", "log_lines")
+_RUN_COUNTS = ("not_modified", "pages", "pages_without_offers", "log_lines", "staged")
 
 
 def _json(name: str, default: sa.TextClause | None = _NO_JSON) -> sa.Column[object]:
@@ -23,7 +23,54 @@ def _instant(name: str, *, nullable: bool) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
+def _offer_columns() -> list[sa.Column[object]]:
+    return [
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("gtin", sa.Text(), nullable=True),
+        sa.Column("mpn", sa.Text(), nullable=True),
+        sa.Column("sku", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("image_url", sa.Text(), nullable=True),
+        sa.Column("item_group_id", sa.Text(), nullable=True),
+        _json("variant_attributes"),
+        sa.Column("pack_size", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("price", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.Column("price_currency", sa.Text(), nullable=False),
+        sa.Column("list_price", sa.Numeric(precision=18, scale=4), nullable=True),
+        sa.Column("price_kind", sa.Text(), server_default="regular", nullable=False),
+        sa.Column("availability", sa.Text(), nullable=True),
+        sa.Column("stock_level", sa.BigInteger(), nullable=True),
+        sa.Column("item_condition", sa.Text(), server_default="NewCondition", nullable=False),
+        sa.Column("seller", sa.Text(), nullable=True),
+        sa.Column("shipping_cost", sa.Numeric(precision=18, scale=4), nullable=True),
+        _json("handoff"),
+        sa.Column("source", sa.Text(), server_default="", nullable=False),
+        _json("reading", None),
+        sa.Column("digest", postgresql.BYTEA(), nullable=False),
+    ]
+
+
 def upgrade() -> None:
+    op.drop_table("staged_offers")
+    op.create_table(
+        "staged_offers",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        *_offer_columns(),
+        postgresql_partition_by="LIST (run_id)",
+    )
+    op.drop_constraint(op.f("fk_offers_run_id"), "offers", type_="foreignkey")
+    op.drop_index(op.f("ix_offers_product_id"), table_name="offers")
+    op.create_index(
+        "ix_offers_product_id",
+        "offers",
+        ["product_id"],
+        unique=False,
+        postgresql_where=sa.text("product_id is not null"),
+    )
     op.add_column("stores", _json("offer_rules"))
     op.add_column("stores", _json("judgement_limits"))
     for name in _RUN_COUNTS:
@@ -154,5 +201,21 @@ def downgrade() -> None:
     op.drop_table("run_log")
     for name in ("difference", "anomalies", "stage_seconds", "rejected", "listed", *_RUN_COUNTS):
         op.drop_column("runs", name)
+    op.drop_index("ix_offers_product_id", table_name="offers")
+    op.create_index(op.f("ix_offers_product_id"), "offers", ["product_id"], unique=False)
+    op.execute("update offers set run_id = null where run_id not in (select id from runs)")
+    op.create_foreign_key(op.f("fk_offers_run_id"), "offers", "runs", ["run_id"], ["id"], ondelete="SET NULL")
+    op.drop_table("staged_offers")
+    op.create_table(
+        "staged_offers",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        *_offer_columns(),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_staged_offers_run_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("run_id", "attempt", "position", name=op.f("pk_staged_offers")),
+    )
     op.drop_column("stores", "judgement_limits")
     op.drop_column("stores", "offer_rules")
