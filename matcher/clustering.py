@@ -2,104 +2,35 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.verdicts import Verdict, contradiction, told
 from matcher.context import Scores
+from matcher.merging import Member, Merging, Part
+from matcher.parallel import over_parts
 from matcher.preparation import Integers, PreparedCatalogue
-from matcher.records import Verdict
 
 # A pair inside a cluster that blocking did not find counts as this much below the threshold of doubt.
 _MISSING_BELOW = 2.0
 _LARGEST_SCORE = 7.0
-
-
-@dataclass(slots=True)
-class _Cluster:
-    members: list[int]
-    gtins: set[int]
-    stores: set[int]
-    groups: set[int]
-    may_grow: bool
-    neighbours: dict[int, list[float]] = field(default_factory=dict)
-    """Other cluster -> [sum of the known pairs' scores, how many are known]."""
+_PARTS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
     """Cluster numbers of the offers of a prepared catalogue, by position: what the catalogue merges by
-    itself, and the most probable partition, whose clusters are unions of the former."""
+    itself, and the most probable partition, whose clusters are unions of the former. A number is the
+    position of the cluster's first offer."""
 
     automatic: Integers
     probable: Integers
-
-
-class _Merging:
-    """Clusters that grow by merging; numbers are positions of their first members."""
-
-    def __init__(self, catalogue: PreparedCatalogue, may_grow: Sequence[bool], missing: float) -> None:
-        self.one_per_store = not catalogue.statistics.stores_list_twice
-        self.missing = missing
-        self.owner = list(range(len(catalogue)))
-        self.apart: dict[int, set[int]] = defaultdict(set)
-        self.clusters = {
-            index: _Cluster(
-                members=[index],
-                gtins={int(catalogue.gtin[index])} - {-1},
-                stores={int(catalogue.store[index])} - {-1},
-                groups={int(catalogue.item_group[index])} - {-1},
-                may_grow=may_grow[index],
-            )
-            for index in range(len(catalogue))
-        }
-
-    def merge(self, one: int, other: int) -> int:
-        """Unite two clusters, whatever the rules say; returns the number of the united one."""
-        keep, drop = (one, other) if one < other else (other, one)
-        kept, dropped = self.clusters[keep], self.clusters.pop(drop)
-        kept.members += dropped.members
-        kept.gtins |= dropped.gtins
-        kept.stores |= dropped.stores
-        kept.groups |= dropped.groups
-        kept.may_grow |= dropped.may_grow
-        for member in dropped.members:
-            self.owner[member] = keep
-        for stranger in self.apart.pop(drop, ()):
-            self.apart[stranger].discard(drop)
-            self.apart[stranger].add(keep)
-            self.apart[keep].add(stranger)
-        kept.neighbours.pop(drop, None)
-        for neighbour, (total, known) in dropped.neighbours.items():
-            if neighbour == keep:
-                continue
-            back = self.clusters[neighbour].neighbours
-            back.pop(drop)
-            entry = kept.neighbours.setdefault(neighbour, [0.0, 0])
-            entry[0] += total
-            entry[1] += known
-            back[keep] = entry
-        return keep
-
-    def mean(self, one: int, other: int) -> float:
-        """Mean log-odds over all pairs between two clusters, the unknown ones counted as missing."""
-        total, known = self.clusters[one].neighbours[other]
-        pairs = len(self.clusters[one].members) * len(self.clusters[other].members)
-        return (total + (pairs - known) * self.missing) / pairs
-
-    def allowed(self, one: int, other: int) -> bool:
-        a, b = self.clusters[one], self.clusters[other]
-        return (
-            (a.may_grow or b.may_grow)
-            and len(a.gtins | b.gtins) <= max(1, len(a.gtins), len(b.gtins))
-            and not a.groups & b.groups
-            and not (self.one_per_store and a.stores & b.stores)
-            and other not in self.apart.get(one, ())
-        )
 
 
 def cluster(
@@ -112,132 +43,161 @@ def cluster(
     doubtful: float,
     verdicts: Iterable[Verdict] = (),
     existing: Mapping[str, str] | None = None,
+    processes: int = 1,
 ) -> Partition:
     """Merge the best pair of clusters as long as the mean log-odds between them reach the thresholds.
 
     `scores`, `automatic` and `doubtful` are log-odds. `existing` holds the clusters that some offers are in
-    (offer id -> key): they are never split, and grow or unite only together with an offer that is in none.
-    Verdicts come first: "same" unites even against the rules, "different" keeps apart whatever follows.
-    Raises InvalidInput where verdicts contradict each other.
+    (offer id -> key): they are never split, and grow or unite only together with an offer that is in none;
+    offers of a cluster that a verdict parts have to be given as in none. Verdicts come first: "same" unites
+    even against the rules, "different" keeps apart whatever follows.
+    Raises InvalidInput with the chain where verdicts contradict each other.
+
+    No merge crosses two parts of the catalogue that no pair in doubt or better connects, so each such part is
+    clustered alone, in any process.
     """
-    existing = existing or {}
-    ids = [record.offer_id for record in catalogue.records]
-    position = {offer_id: index for index, offer_id in enumerate(ids)}
-    merging = _Merging(catalogue, [offer_id not in existing for offer_id in ids], doubtful - _MISSING_BELOW)
-    decided = [
-        (position[v.left_id], position[v.right_id], v.same)
-        for v in sorted(verdicts, key=lambda v: (v.left_id, v.right_id))
-        if v.left_id in position and v.right_id in position
-    ]
-    parted = {frozenset((ids[a], ids[b])) for a, b, same in decided if not same}
-    first_of: dict[str, int] = {}
-    for index, offer_id in enumerate(ids):
-        key = existing.get(offer_id)
-        if key is not None and (first := first_of.setdefault(key, index)) != index:
-            merging.merge(merging.owner[first], merging.owner[index])
-    said = _one_by_verdict(len(ids), decided)
-    for a, b, same in decided:
-        if same and merging.owner[a] != merging.owner[b]:
-            merging.merge(merging.owner[a], merging.owner[b])
-    for a, b, same in decided:
-        if same:
-            continue
-        one, other = merging.owner[a], merging.owner[b]
-        if one == other and ids[a] in existing and existing[ids[a]] == existing.get(ids[b]):
-            continue  # a person's split has to be written by whoever holds the clusters; none is split here
-        if one == other:
-            raise InvalidInput(
-                f"verdicts contradict each other: {ids[a]} and {ids[b]} are said to be two products, "
-                "but others make them one",
-                remedy="withdraw one of them",
+    settled = _Settled.of(catalogue, verdicts, existing or {})
+    clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
+    strong = clipped >= doubtful
+    label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
+    within = np.flatnonzero(label[left] == label[right])
+    within = within[np.argsort(label[left[within]], kind="stable")]
+    offers = np.argsort(label, kind="stable")
+    offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
+    pair_ends = np.cumsum(np.bincount(label[left[within]], minlength=len(offer_ends)))
+    several = np.flatnonzero(np.diff(np.r_[0, offer_ends]) > 1)
+
+    def merge(start: int, end: int) -> tuple[list[int], list[int], list[int]]:
+        merged: tuple[list[int], list[int], list[int]] = ([], [], [])
+        for part in several[start:end].tolist():
+            here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
+            pairs = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
+            merging = Merging(
+                settled.part(catalogue, here, left[pairs], right[pairs], clipped[pairs]),
+                one_per_store=not catalogue.statistics.stores_list_twice,
+                missing=doubtful - _MISSING_BELOW,
+                floor=doubtful,
             )
-        merging.apart[one].add(other)
-        merging.apart[other].add(one)
-    _connect(merging, left, right, scores, parted, ids, said)
-    heap = [
-        (-merging.mean(number, neighbour), number, neighbour)
-        for number in merging.clusters
-        for neighbour in merging.clusters[number].neighbours
-        if number < neighbour
-    ]
-    heap = [entry for entry in heap if -entry[0] >= doubtful]
-    heapq.heapify(heap)
-    waiting = _merge_down_to(merging, heap, automatic)
-    merged = np.array(merging.owner, dtype=np.int64)
-    _merge_down_to(merging, waiting, doubtful)
-    return Partition(automatic=merged, probable=np.array(merging.owner, dtype=np.int64))
+            merged[0].extend(here.tolist())
+            for column, threshold in ((1, automatic), (2, doubtful)):
+                merging.merge_down_to(threshold)
+                merged[column].extend(merging.owner[position] for position in here.tolist())
+        return merged
+
+    numbers = np.arange(len(catalogue), dtype=np.int64)
+    result = Partition(numbers.copy(), numbers)
+    for position, certain, probable in over_parts(merge, len(several), _PARTS_AT_ONCE, processes):
+        result.automatic[position] = certain
+        result.probable[position] = probable
+    return result
 
 
-def _one_by_verdict(offers: int, decided: Sequence[tuple[int, int, bool]]) -> list[int]:
-    """For each offer the first of those that people's "same" ties it to; itself where nobody said so."""
-    first = list(range(offers))
-
-    def top(index: int) -> int:
-        while first[index] != index:
-            first[index] = first[first[index]]
-            index = first[index]
-        return index
-
-    for a, b, same in decided:
-        if same:
-            one, other = top(a), top(b)
-            first[max(one, other)] = min(one, other)
-    return [top(index) for index in range(offers)]
+def _connected(count: int, left: Integers, right: Integers, ties: Sequence[tuple[int, int]]) -> Integers:
+    """The number of the connected part that each position is in."""
+    tied = np.array(ties, dtype=np.int64).reshape(-1, 2)
+    rows, columns = np.concatenate([left, tied[:, 0]]), np.concatenate([right, tied[:, 1]])
+    graph = sparse.csr_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(count, count))
+    label: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
+    return label
 
 
-def _connect(
-    merging: _Merging,
-    left: Integers,
-    right: Integers,
-    scores: Scores,
-    parted: set[frozenset[str]],
-    ids: Sequence[str],
-    said: Sequence[int],
-) -> None:
-    """Note the scores between clusters.
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is settled before scores are looked at, by position: ties of clusters and of "same", what is apart.
 
-    What is like one of the offers that a person called one product is that much like all of them: people
-    call those the same whose wordings differ, and a mean over them would tear off what matched one before.
+    `said` gives for the offers that a person tied to others the first of them, `times` how many they are.
     """
-    sizes = Counter(said)
-    together = [sizes[first] for first in said]
-    best: dict[tuple[int, int], tuple[float, int, int]] = {}
 
-    def note(one: int, other: int, score: float, pairs: int) -> None:
-        entry = merging.clusters[one].neighbours.setdefault(other, [0.0, 0])
-        entry[0] += score * pairs
-        entry[1] += pairs
-        merging.clusters[other].neighbours[one] = entry
+    ties: Sequence[tuple[int, int]]
+    apart: Mapping[int, Sequence[int]]
+    in_cluster: frozenset[int]
+    said: Mapping[int, int]
+    times: Mapping[int, int]
+    tied: Mapping[int, Sequence[int]]
 
-    clipped = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
-    for a, b, score in zip(left.tolist(), right.tolist(), clipped.tolist(), strict=True):
-        one, other = merging.owner[a], merging.owner[b]
-        if one == other or (parted and frozenset((ids[a], ids[b])) in parted):
-            continue
-        if together[a] == together[b] == 1:
-            note(one, other, score, 1)
-            continue
-        kin = (min(said[a], said[b]), max(said[a], said[b]))
-        if kin not in best or score > best[kin][0]:
-            best[kin] = (score, one, other)
-    for (a, b), (score, one, other) in best.items():
-        note(one, other, score, together[a] * together[b])
+    @classmethod
+    def of(
+        cls, catalogue: PreparedCatalogue, verdicts: Iterable[Verdict], existing: Mapping[str, str]
+    ) -> _Settled:
+        ordered = sorted(verdicts, key=lambda one: (one.left_id, one.right_id))
+        if not ordered and not existing:
+            return cls((), {}, frozenset(), {}, {}, {})
+        position = {record.offer_id: index for index, record in enumerate(catalogue.records)}
+        here = [one for one in ordered if one.left_id in position and one.right_id in position]
+        same = [(position[one.left_id], position[one.right_id]) for one in here if one.same]
+        ends = np.array(same, dtype=np.int64).reshape(-1, 2)
+        kin_of = _connected(len(position), ends[:, 0], ends[:, 1], ())
+        apart: defaultdict[int, list[int]] = defaultdict(list)
+        for one in here:
+            left, right = position[one.left_id], position[one.right_id]
+            if one.same:
+                continue
+            if kin_of[left] == kin_of[right]:
+                chain = contradiction((other for other in here if other.same), one) or ()
+                raise InvalidInput(
+                    f"verdicts contradict each other: {one.left_id} and {one.right_id} are said to be two "
+                    f"products, but {told(chain)}",
+                    remedy="withdraw one of them",
+                )
+            apart[left].append(right)
+        first_of: dict[str, int] = {}
+        clusters = [
+            (first_of.setdefault(key, position[offer_id]), position[offer_id])
+            for offer_id, key in sorted(existing.items())
+            if offer_id in position
+        ]
+        ties = [pair for pair in (*clusters, *same) if pair[0] != pair[1]]
+        tied: defaultdict[int, list[int]] = defaultdict(list)
+        for first, second in ties:
+            tied[first].append(second)
+        in_cluster = frozenset(position[offer_id] for offer_id in existing if offer_id in position)
+        kin: defaultdict[int, list[int]] = defaultdict(list)
+        for index in sorted({index for pair in same for index in pair}):
+            kin[int(kin_of[index])].append(index)
+        said = {index: together[0] for together in kin.values() for index in together}
+        times = {index: len(together) for together in kin.values() for index in together}
+        return cls(ties, apart, in_cluster, said, times, tied)
 
+    def part(
+        self, catalogue: PreparedCatalogue, here: Integers, left: Integers, right: Integers, scores: Scores
+    ) -> Part:
+        positions = here.tolist()
+        members = {
+            position: Member(gtin, store, group, position not in self.in_cluster)
+            for position, gtin, store, group in zip(
+                positions,
+                catalogue.gtin[here].tolist(),
+                catalogue.store[here].tolist(),
+                catalogue.item_group[here].tolist(),
+                strict=True,
+            )
+        }
+        pairs = zip(left.tolist(), right.tolist(), scores.tolist(), strict=True)
+        return Part(
+            members,
+            self._as_said(pairs) if self.said or self.apart else ((*pair, 1) for pair in pairs),
+            ties=[(one, other) for one in positions for other in self.tied.get(one, ())],
+            apart=[
+                (one, other) for one in positions for other in self.apart.get(one, ()) if other in members
+            ],
+        )
 
-def _merge_down_to(
-    merging: _Merging, heap: list[tuple[float, int, int]], threshold: float
-) -> list[tuple[float, int, int]]:
-    """Merge from the best downwards; returns what is left below the threshold."""
-    while heap and -heap[0][0] >= threshold:
-        negative, one, other = heapq.heappop(heap)
-        first, second = merging.clusters.get(one), merging.clusters.get(other)
-        if first is None or second is None or other not in first.neighbours:
-            continue
-        if merging.mean(one, other) != -negative or not merging.allowed(one, other):
-            continue
-        keep = merging.merge(one, other)
-        for neighbour in merging.clusters[keep].neighbours:
-            low, high = min(keep, neighbour), max(keep, neighbour)
-            mean = merging.mean(low, high)
-            heapq.heappush(heap, (-mean, low, high))
-    return heap
+    def _as_said(self, pairs: Iterable[tuple[int, int, float]]) -> Iterator[tuple[int, int, float, int]]:
+        """Scores without those that a person denied, and with those of offers called one product shared.
+
+        What is like one of the offers that a person called one product is that much like all of them: people
+        call those the same whose wordings differ, and a mean over them would tear off what matched one before.
+        """
+        best: dict[tuple[int, int], tuple[float, int, int]] = {}
+        for one, other, score in pairs:
+            if other in self.apart.get(one, ()) or one in self.apart.get(other, ()):
+                continue
+            if one not in self.said and other not in self.said:
+                yield one, other, score, 1
+                continue
+            kin = self.said.get(one, one), self.said.get(other, other)
+            key = min(kin), max(kin)
+            if key not in best or score > best[key][0]:
+                best[key] = (score, one, other)
+        for (first, second), (score, one, other) in best.items():
+            yield one, other, score, self.times.get(first, 1) * self.times.get(second, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -143,17 +143,19 @@ def link_records(
 ) -> LinkResult:
     """Give every pending offer its cluster; a full run is the same with nothing existing.
 
-    `existing` are records with the keys of their clusters: never split, united only through a pending offer
-    or a verdict. `statistics` are the whole catalogue's, where the records given are only a part of it.
+    `existing` are records with the keys of their clusters: split only where a verdict parts them (their offers
+    then count as pending), united only through a pending offer or a verdict. `statistics` are the whole
+    catalogue's, where the records given are only a part of it.
     """
     existing = list(existing)
     verdicts = list(verdicts)
-    keys = {record.offer_id: key for record, key in existing}
+    held = {record.offer_id: key for record, key in existing}
+    keys = _without_parted(held, verdicts)
     catalogue = prepare([*(record for record, _ in existing), *pending], statistics)
     scoring = score_candidates(catalogue, model)
     found = partition(scoring, verdicts=verdicts, existing=keys)
-    automatic = _cluster_keys(catalogue, found.automatic, keys)
-    probable = _cluster_keys(catalogue, found.probable, keys)
+    automatic = _cluster_keys(catalogue, found.automatic, keys, held)
+    probable = _cluster_keys(catalogue, found.probable, keys, held)
     ids = [record.offer_id for record in catalogue.records]
     assignments = {offer_id: automatic[offer_id] for offer_id in ids if offer_id not in keys}
     return LinkResult(
@@ -168,20 +170,61 @@ def link_records(
 
 def clusters_by_offer(catalogue: PreparedCatalogue, numbers: Integers) -> dict[str, str]:
     """Offer id -> the smallest offer id of its cluster."""
-    return _cluster_keys(catalogue, numbers, {})
+    return _cluster_keys(catalogue, numbers, {}, {})
 
 
-def _cluster_keys(catalogue: PreparedCatalogue, numbers: Integers, keys: Mapping[str, str]) -> dict[str, str]:
-    """A united cluster keeps the key that most of its offers had, the smallest where several did."""
+def _without_parted(keys: Mapping[str, str], verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Offers in clusters that no "different" parts, alone or through clusters tied to them by "same"."""
+    parent: dict[str, str] = {}
+
+    def top(key: str) -> str:
+        while (above := parent.setdefault(key, key)) != key:
+            parent[key] = parent[above]
+            key = above
+        return key
+
+    def whole(offer_id: str) -> str:
+        return top(f"cluster {keys[offer_id]}" if offer_id in keys else f"offer {offer_id}")
+
+    said = sorted(verdicts, key=lambda one: (one.left_id, one.right_id))
+    for verdict in said:
+        if verdict.same:
+            one, other = whole(verdict.left_id), whole(verdict.right_id)
+            parent[max(one, other)] = min(one, other)
+    parted = {
+        whole(verdict.left_id)
+        for verdict in said
+        if not verdict.same and whole(verdict.left_id) == whole(verdict.right_id)
+    }
+    return {offer_id: key for offer_id, key in keys.items() if not parted or whole(offer_id) not in parted}
+
+
+def _cluster_keys(
+    catalogue: PreparedCatalogue, numbers: Integers, keys: Mapping[str, str], held: Mapping[str, str]
+) -> dict[str, str]:
+    """A united cluster keeps the key that most of its offers have, the smallest where several do; of the
+    clusters that the offers of a parted one (in `held` alone) are in, the one with most of them keeps its key.
+    """
     members: dict[int, list[str]] = defaultdict(list)
     for record, number in zip(catalogue.records, numbers.tolist(), strict=True):
         members[number].append(record.offer_id)
-    taken = set(keys.values())
+    taken = set(held.values())
+    heirs: dict[str, tuple[int, int]] = {}
+    for number, offer_ids in members.items() if len(held) > len(keys) else ():
+        for key, count in Counter(
+            held[offer_id] for offer_id in offer_ids if offer_id in held and offer_id not in keys
+        ).items():
+            heirs[key] = min(heirs.get(key, (0, 0)), (-count, number))
     result: dict[str, str] = {}
-    for offer_ids in members.values():
-        held = [keys[offer_id] for offer_id in offer_ids if offer_id in keys]
-        if held:
-            key = min(set(held), key=lambda one: (-held.count(one), one))
+    for number, offer_ids in members.items():
+        here = [keys[offer_id] for offer_id in offer_ids if offer_id in keys]
+        here += [
+            key
+            for offer_id in offer_ids
+            if offer_id not in keys and offer_id in held and heirs[key := held[offer_id]][1] == number
+        ]
+        if here:
+            key = min(set(here), key=lambda one: (-here.count(one), one))
         else:
             key = next((offer_id for offer_id in offer_ids if offer_id not in taken), f"{offer_ids[0]}+")
         result.update(dict.fromkeys(offer_ids, key))

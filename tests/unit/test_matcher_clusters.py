@@ -164,12 +164,23 @@ def test_a_verdict_unites_existing_clusters_under_the_larger_ones_key(model: Mat
     assert result.joined == {"p1": "p9"}
 
 
-def test_an_existing_cluster_is_not_split_by_a_run(model: MatchModel) -> None:
+def test_an_existing_cluster_is_split_by_a_verdict_alone(model: MatchModel) -> None:
     existing = [(record, "p1") for record in pair_with_codes()]
     late = offer("c", "west", "Sony WH-1000XM4 headphones black", brand="Sony")
-    result = link_records(existing, [late], model, [Verdict("a", "b", same=False)])
-    assert dict(result.joined) == {}
-    assert set(result.assignments) == {"c"}
+    result = link_records(existing, [late], model)
+    assert (dict(result.joined), set(result.assignments)) == ({}, {"c"})
+    parted = link_records(existing, [late], model, [Verdict("a", "b", same=False)])
+    assert set(parted.assignments) == {"a", "b", "c"}
+    assert parted.assignments["a"] != parted.assignments["b"]
+    assert "p1" in parted.assignments.values()
+
+
+def test_same_and_different_part_a_cluster_that_they_meet_in(model: MatchModel) -> None:
+    existing = [(offer("a", "", "thing one"), "p1")]
+    existing += [(offer(name, "", "thing two"), "p2") for name in ("b", "c")]
+    verdicts = [Verdict("a", "b", same=False), Verdict("a", "c", same=True)]
+    result = link_records(existing, [], model, verdicts)
+    assert result.assignments["a"] == result.assignments["c"] != result.assignments["b"]
 
 
 def test_evidence_adds_up_to_the_probability(model: MatchModel, sample: list[OfferRecord]) -> None:
