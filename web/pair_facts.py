@@ -43,12 +43,12 @@ def pair_facts(pair: PairReview) -> list[PairFact]:
 
 
 def price_gap(pair: PairReview) -> float | None:
-    """How much dearer the dearer one is, as a share of the cheaper one's price; None in two currencies."""
+    """How many times the cheaper one's price the dearer one asks, 1 or more; None in two currencies."""
     one, other = pair.left.price, pair.right.price
     if one.currency != other.currency or not min(one.amount, other.amount):
         return None
     low, high = sorted((one.amount, other.amount))
-    return float(high / low - 1)
+    return float(high / low)
 
 
 def _fact(name: str, left: str | None, right: str | None, *, is_code: bool = False) -> PairFact:
