@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,7 +54,7 @@ def raise_alarm(
     )
 
 
-def settle_alarms(session: Session, kinds: Collection[AlarmKind], subject: str) -> int:
+def settle_alarms(session: Session, subject: str, *kinds: AlarmKind) -> int:
     """Close what is open of these kinds about this subject, because it is well again; how many."""
     closed = session.scalars(
         update(AlarmRow)

@@ -98,18 +98,17 @@ def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Ite
     if changed < limits.smallest:
         return
     for part_of in ("s.source", "split_part(coalesce(s.category, ''), ' > ', 1)"):
-        met = dict(
-            session.execute(
-                text(
-                    f"""
-                    select {part_of}, count(*) from {comparison.staged} s
-                    where not exists (select from release r where r.position = s.position and r.fate = 'new')
-                    group by 1 having count(*) >= :smallest
-                    """
-                ),
-                {"smallest": limits.smallest},
-            ).all()
+        counted = session.execute(
+            text(
+                f"""
+                select {part_of}, count(*) from {comparison.staged} s
+                where not exists (select from release r where r.position = s.position and r.fate = 'new')
+                group by 1 having count(*) >= :smallest
+                """
+            ),
+            {"smallest": limits.smallest},
         )
+        met: dict[str, int] = {part: count for part, count in counted}  # noqa: C416  # dict() takes a result for a mapping
         if len(met) < 2:
             continue
         for row in session.execute(text(_moves(comparison.staged, by=part_of)), factor):

@@ -49,10 +49,10 @@ def note_run_end(session: Session, run: RunRow) -> None:
         case "failed":
             _note_failure(session, run, store.slug, store.name)
         case "finished":
-            settle_alarms(session, (*_OF_FAILURE, "run_held", "store_stale"), store.slug)
+            settle_alarms(session, store.slug, *_OF_FAILURE, "run_held", "store_stale")
             _compare_yield(session, run, store.slug, store.name)
         case "cancelled":
-            settle_alarms(session, ("run_held",), store.slug)
+            settle_alarms(session, store.slug, "run_held")
 
 
 def failure_kind(problem: str) -> AlarmKind:
@@ -63,7 +63,7 @@ def failure_kind(problem: str) -> AlarmKind:
 
 def _note_failure(session: Session, run: RunRow, slug: str, name: str) -> None:
     kind = failure_kind(run.problem or "")
-    settle_alarms(session, [other for other in _OF_FAILURE if other != kind], slug)
+    settle_alarms(session, slug, *(other for other in _OF_FAILURE if other != kind))
     raise_alarm(
         session,
         kind,
@@ -103,7 +103,7 @@ def _compare_yield(session: Session, run: RunRow, slug: str, name: str) -> None:
             figures={"readable": readable, "usual": usual},
         )
     else:
-        settle_alarms(session, ("yield_drop",), slug)
+        settle_alarms(session, slug, "yield_drop")
     usual_refused = statistics.median(quarantined for _, quarantined in before)
     if run.quarantined - usual_refused >= _FEWEST and run.quarantined > usual_refused * _GROWTH:
         raise_alarm(
@@ -116,4 +116,4 @@ def _compare_yield(session: Session, run: RunRow, slug: str, name: str) -> None:
             figures={"quarantined": run.quarantined, "usual": usual_refused, "by_reason": run.rejected},
         )
     else:
-        settle_alarms(session, ("quarantine_growth",), slug)
+        settle_alarms(session, slug, "quarantine_growth")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -68,7 +68,7 @@ class StagedOfferRow(OfferFields, Row):
 
     run_id: Mapped[int]
     position: Mapped[int]
-    __mapper_args__: ClassVar[dict[str, Any]] = {"primary_key": ["run_id", "position"]}
+    __mapper_args__ = {"primary_key": ["run_id", "position"]}  # noqa: RUF012  # SQLAlchemy reads it from the class
 
 
 class OfferRow(OfferFields, Row):
