@@ -113,6 +113,12 @@ class Settings:
         "Exact host:port pairs on private or loopback addresses that may be fetched, comma separated.",
         _hosts,
     )
+    never_fetch: frozenset[str] = _setting(
+        "CLICK2CART_NEVER_FETCH",
+        frozenset,
+        "Hosts that are never fetched, with all below them, comma separated; `click2cart opt-outs` adds further ones.",
+        _hosts,
+    )
     secret_key: str | None = _setting(
         "CLICK2CART_SECRET_KEY",
         None,

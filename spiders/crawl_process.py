@@ -1,45 +1,69 @@
-"""A Scrapy crawl in a process of its own: a job comes in on standard input, lines go out on standard output."""
+"""A crawl of pages in a process of its own: a job and pages to fetch come in, lines go out.
+
+The process lists and fetches; which of the listed pages are worth fetching is decided by who started it, page by page
+and while it runs, so that a host's turns are kept over all processes and nothing is lost when it dies.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import import_module
 from typing import IO, Any
 
-from aggregator.domain.errors import StoreError
+from aggregator.domain.crawling import KnownSitemap, PlannedPage, Validators
+from aggregator.domain.errors import StoreError, Throttled
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import Store
 from aggregator.domain.vocabulary import TaxBasis
-from aggregator.fetching import AddressGuard, Fetcher, user_agent
-from aggregator.fetching.politeness import SHARED_POLITENESS
+from aggregator.fetching import AddressGuard, Fetcher, RobotsRules
+from aggregator.fetching.politeness import SHARED_POLITENESS, read_kept_robots
 from aggregator.settings import Settings
-from spiders.item_lines import Ending, Line, LineWriter, from_line
-from spiders.rendering import rendering_settings
-from spiders.store_options import is_rendered
+from spiders.frontier import PageFrontier
+from spiders.item_lines import (
+    Counts,
+    Ending,
+    Line,
+    LineWriter,
+    Listed,
+    ListingRead,
+    SitemapRead,
+    VisitedPage,
+    from_line,
+)
+from spiders.store_options import crawl_pace, is_rendered
+
+# Pages handed to the crawl before it is done with others: of a foreign host few, since each takes a turn with it.
+_WINDOW = 128
+_POLITE_WINDOW = 2
 
 
 @contextmanager
-def crawl_lines(settings: Settings, store: Store, spider: str) -> Iterator[Iterator[Line]]:
+def crawl_lines(
+    settings: Settings, store: Store, spider: str, frontier: PageFrontier | None = None
+) -> Iterator[Iterator[Line]]:
     """Start a crawl and read its lines; leaving the block ends the process, whatever it is doing.
 
-    The last line is an Ending, unless the process died.
+    What is listed goes to the frontier (by default one without a past), what it plans goes to the crawl; neither shows
+    up among the lines. The last line is an Ending, unless the process died.
     """
-    job = {
-        "spider": spider,
-        "store": {**asdict(store), "shipping": store.shipping.to_json() if store.shipping else None},
-        "settings": {
-            "allow_private_hosts": sorted(settings.allow_private_hosts),
-            "contact": settings.contact,
-            "data_dir": str(settings.data_dir),
-        },
-    }
+    frontier = frontier or PageFrontier()
+    with Fetcher(settings) as fetcher:
+        try:
+            rules = fetcher.robots(store.url)
+            pace = crawl_pace(store, AddressGuard(settings), SHARED_POLITENESS)
+        except StoreError as error:
+            yield iter([Ending(str(error), error.retry_after if isinstance(error, Throttled) else None)])
+            return
+        counted = Counts(fetcher.requests, fetcher.bytes_received)
     process = subprocess.Popen(
         [sys.executable, "-m", "spiders.crawl_process"],
         stdin=subprocess.PIPE,
@@ -52,9 +76,14 @@ def crawl_lines(settings: Settings, store: Store, spider: str) -> Iterator[Itera
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()
-        yield map(from_line, process.stdout)
+        job = _job(settings, store, spider, frontier, rules)
+        job |= {"gap": pace.gap, "concurrency": pace.concurrency, "is_own": pace.is_own}
+        _say(process.stdin, job)
+        window = _WINDOW if pace.gap == 0 else max(_POLITE_WINDOW, pace.concurrency)
+        feed = _Feed(process.stdin, frontier, store, window=window, gap=pace.gap)
+        if frontier.is_listed:
+            feed.fill()
+        yield _conversation(process.stdout, frontier, feed, counted)
     finally:
         process.kill()
         process.wait()
@@ -63,14 +92,117 @@ def crawl_lines(settings: Settings, store: Store, spider: str) -> Iterator[Itera
             process.stdin.close()
 
 
+def _job(
+    settings: Settings, store: Store, spider: str, frontier: PageFrontier, rules: RobotsRules
+) -> dict[str, Any]:
+    return {
+        "spider": spider,
+        "store": {
+            **asdict(store),
+            "shipping": store.shipping.to_json() if store.shipping else None,
+            # How prices are taken is decided where offers are normalized, not where pages are read.
+            "offer_rules": None,
+        },
+        "settings": {
+            "allow_private_hosts": sorted(settings.allow_private_hosts),
+            "never_fetch": sorted(settings.never_fetch),
+            "contact": settings.contact,
+            "data_dir": str(settings.data_dir),
+        },
+        "robots": {"state": rules.state, "text": rules.text},
+        "is_listed": frontier.is_listed,
+        "sitemaps": [asdict(sitemap) for sitemap in frontier.sitemaps],
+    }
+
+
+class _Feed:
+    """Hands planned pages to the crawl, a window of them at a time."""
+
+    def __init__(
+        self, pipe: IO[str], frontier: PageFrontier, store: Store, *, window: int, gap: float
+    ) -> None:
+        self._pipe = pipe
+        self._frontier = frontier
+        self._address = AddressGuard.read(store.url)
+        self._window = window
+        self._gap = gap
+        self._under_way = 0
+        self._is_done = False
+
+    def done(self) -> None:
+        """The crawl is done with a page."""
+        self._under_way -= 1
+        if self._under_way * 2 <= self._window:
+            self.fill()
+
+    def fill(self) -> None:
+        """Hand on as many pages as there is room for; after the last one, say so."""
+        if self._is_done:
+            return
+        pages = self._frontier.take(self._window - self._under_way)
+        self._under_way += len(pages)
+        lines = []
+        for page in pages:
+            wait = SHARED_POLITENESS.turn(self._address, self._gap) if self._gap else 0.0
+            validators = page.validators
+            lines.append(
+                [
+                    page.position,
+                    page.url,
+                    validators.etag,
+                    validators.last_modified,
+                    page.body_digest,
+                    time.time() + wait if wait else 0.0,
+                ]
+            )
+        if lines:
+            _say(self._pipe, lines)
+        if not pages:
+            self._is_done = True
+            _say(self._pipe, None)
+
+
+def _say(pipe: IO[str], document: object) -> None:
+    # A crawl that died says so by its lines, which end.
+    with suppress(BrokenPipeError):
+        pipe.write(json.dumps(document) + "\n")
+        pipe.flush()
+
+
+def _conversation(output: IO[str], frontier: PageFrontier, feed: _Feed, counted: Counts) -> Iterator[Line]:
+    for line in map(from_line, output):
+        if isinstance(line, Listed):
+            frontier.list_pages(line.sitemap, line.pages)
+        elif isinstance(line, SitemapRead):
+            frontier.note_sitemap(line.sitemap, is_unchanged=line.is_unchanged)
+        elif isinstance(line, ListingRead):
+            frontier.close_listing(line.problem)
+            feed.fill()
+        elif isinstance(line, VisitedPage):
+            yield line
+            feed.done()
+        elif isinstance(line, Counts):
+            yield Counts(
+                line.requests + counted.requests,
+                line.bytes_received + counted.bytes_received,
+                line.not_modified,
+                line.pages,
+                line.pages_without_offers,
+                line.seconds,
+            )
+        elif isinstance(line, Ending):
+            yield Ending(line.problem or frontier.problem, line.retry_after)
+        else:
+            yield line
+
+
 def main() -> None:
     """Crawl one store. Standard input stays open as long as somebody wants the result."""
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
     # What any library prints goes to standard error: standard output is for lines only.
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    stored = job["store"]
+    stored = {**job["store"], "offer_rules": Store.__dataclass_fields__["offer_rules"].default}
     shipping = stored.pop("shipping")
     store = Store(
         **{**stored, "tax_basis": TaxBasis(stored["tax_basis"])},
@@ -78,10 +210,60 @@ def main() -> None:
     )
     environment = {
         "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(job["settings"]["allow_private_hosts"]),
+        "CLICK2CART_NEVER_FETCH": ",".join(job["settings"]["never_fetch"]),
         "CLICK2CART_CONTACT": job["settings"]["contact"],
         "CLICK2CART_DATA_DIR": job["settings"]["data_dir"],
     }
-    _crawl(Settings.from_env(environment), store, job["spider"], output)
+    settings = Settings.from_env(environment)
+    robots = job["robots"]
+    SHARED_POLITENESS.keep_rules(
+        AddressGuard.read(store.url).origin, read_kept_robots(robots["state"], robots["text"])
+    )
+    module, _, name = job["spider"].partition(":")
+    crawler: Any = getattr(import_module(module), name)
+    writer = LineWriter(output)
+    if hasattr(crawler, "from_crawler") or is_rendered(store):
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
+        _crawl_with_scrapy(settings, store, job, writer)
+    else:
+        asyncio.run(_walk_pages(crawler, settings, store, job, writer))
+
+
+async def _walk_pages(
+    crawler: Any, settings: Settings, store: Store, job: dict[str, Any], writer: LineWriter
+) -> None:
+    from spiders.crawlers.pages import CrawlJob, PageInbox
+
+    inbox = PageInbox(asyncio.get_running_loop())
+    threading.Thread(target=_read_pages, args=(inbox,), daemon=True).start()
+    sitemaps = tuple(
+        KnownSitemap(known["url"], Validators(**known["validators"]), tuple(known["children"]))
+        for known in job["sitemaps"]
+    )
+    crawl_job = CrawlJob(
+        settings=settings,
+        store=store,
+        concurrency=job["concurrency"],
+        is_own=job["is_own"],
+        is_listed=job["is_listed"],
+        sitemaps=sitemaps,
+    )
+    writer.write(await crawler(crawl_job, writer, inbox).run())
+
+
+def _read_pages(inbox: Any) -> None:
+    """Hand on what comes in; when nothing more can come, nobody wants the result any more."""
+    for line in sys.stdin:
+        pages = json.loads(line)
+        inbox.put(
+            None
+            if pages is None
+            else [
+                (PlannedPage(position, url, Validators(etag, last_modified), digest), at)
+                for position, url, etag, last_modified, digest, at in pages
+            ]
+        )
+    os._exit(1)
 
 
 def _leave_with_parent() -> None:
@@ -90,52 +272,10 @@ def _leave_with_parent() -> None:
     os._exit(1)
 
 
-def _crawl(settings: Settings, store: Store, spider: str, output: IO[str]) -> None:
-    from scrapy.crawler import AsyncCrawlerProcess
-    from scrapy.settings import Settings as ScrapySettings
+def _crawl_with_scrapy(settings: Settings, store: Store, job: dict[str, Any], writer: LineWriter) -> None:
+    from spiders.scrapy_crawl import crawl_with_scrapy
 
-    from spiders.crawlers.base import StoreSpider
-    from spiders.pipelines import counts_of
-
-    writer = LineWriter(output)
-    scrapy_settings = ScrapySettings()
-    scrapy_settings.setmodule("spiders.settings", priority="project")
-    with Fetcher(settings) as fetcher:
-        try:
-            fetcher.robots(store.url)
-            scrapy_settings.setdict(_settings_for(settings, store), priority="cmdline")
-        except StoreError as error:
-            writer.write(Ending(str(error)))
-            return
-        counted = {"extra_requests": fetcher.requests, "extra_bytes": fetcher.bytes_received}
-    module, _, name = spider.partition(":")
-    spider_class: Any = getattr(import_module(module), name)
-    process = AsyncCrawlerProcess(scrapy_settings)
-    crawler = process.create_crawler(spider_class)
-    crawl = process.crawl(crawler, store=store, app_settings=settings, lines=writer, **counted)
-    process.start()
-    finished = crawler.spider
-    crash = crawl.exception() if crawl.done() and not crawl.cancelled() else None
-    if crash is not None or not isinstance(finished, StoreSpider):
-        writer.write(Ending(f"the crawl broke down ({type(crash).__name__}: {crash})"))
-        return
-    writer.write(counts_of(crawler))
-    errors = int(crawler.stats.get_value("log_count/CRITICAL", 0))
-    writer.write(Ending(finished.problem or ("the crawl broke down" if errors else None)))
-
-
-def _settings_for(settings: Settings, store: Store) -> dict[str, Any]:
-    """What this installation and this store's robots.txt (known by now) add."""
-    guard = AddressGuard(settings)
-    address = guard.check(store.url)
-    is_own = guard.is_allowed_private(address)
-    return {
-        "USER_AGENT": user_agent(settings),
-        "DOWNLOAD_DELAY": SHARED_POLITENESS.gap(address, is_own=is_own),
-        "CONCURRENT_REQUESTS_PER_DOMAIN": 8 if is_own else 1,
-        "CLICK2CART_SETTINGS": settings,
-        **(rendering_settings(store) if is_rendered(store) else {}),
-    }
+    crawl_with_scrapy(settings, store, job, writer)
 
 
 if __name__ == "__main__":

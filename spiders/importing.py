@@ -16,6 +16,7 @@ from aggregator.catalog.stores import NewStore
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import Click2CartError, Conflict, InvalidInput, StoreError
 from aggregator.domain.offers import InvalidOffer, RawOffer
+from aggregator.domain.runs import CrawlCounts
 from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import Fetcher
@@ -84,7 +85,7 @@ def _drain(
     try:
         for offer in offers:
             if fetcher is not None:
-                sink.requests, sink.bytes_received = fetcher.requests, fetcher.bytes_received
+                sink.counts = CrawlCounts(requests=fetcher.requests, bytes_received=fetcher.bytes_received)
             sink.add(offer)
             if sink.added % _PROGRESS_EVERY == 0:
                 progress(sink.added, sink.requests)

@@ -1,33 +1,75 @@
-"""The lines that a crawl process writes: offers, counts, and how it ended. JSON, one object a line."""
+"""The lines that a crawl process writes: what is listed, pages with their offers, counts, and how it ended.
+
+JSON, one object a line. The other way go jobs and pages to fetch, see `spiders.crawl_process`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import IO, Any
 
+from aggregator.domain.crawling import KnownSitemap, ListedPage, PageVisit, Validators
 from aggregator.domain.offers import InvalidOffer, RawOffer
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was fetched so far."""
+    """What was done so far; `seconds` by stage ("fetching", "reading")."""
 
     requests: int
     bytes_received: int
+    not_modified: int = 0
+    pages: int = 0
+    pages_without_offers: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How the crawl ended; `problem` is None only where the store was read completely."""
+class Listed:
+    """Pages that a sitemap lists, some at a time."""
+
+    sitemap: str
+    pages: tuple[ListedPage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SitemapRead:
+    """A sitemap was read to its end; or, where it `is_unchanged`, it lists what it listed before."""
+
+    sitemap: KnownSitemap
+    is_unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRead:
+    """There are no further sitemaps; `problem` is None only where all were read to their end."""
 
     problem: str | None
 
 
-Line = RawOffer | InvalidOffer | Counts | Ending
-_KINDS: Mapping[str, type[Line]] = {kind.__name__: kind for kind in (RawOffer, InvalidOffer, Counts, Ending)}
+@dataclass(frozen=True, slots=True)
+class VisitedPage:
+    """What came of one page, with all of its offers."""
+
+    visit: PageVisit
+    offers: tuple[RawOffer | InvalidOffer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the crawl ended; `problem` is None only where the store was read completely.
+
+    `retry_after` is the rest in seconds that the store asked for.
+    """
+
+    problem: str | None
+    retry_after: float | None = None
+
+
+Line = RawOffer | InvalidOffer | Counts | Listed | SitemapRead | ListingRead | VisitedPage | Ending
 _AMOUNTS = ("price", "list_price", "shipping_cost")
 
 
@@ -45,23 +87,88 @@ class LineWriter:
 
 def to_line(value: Line) -> str:
     """The value as its line. Decimals in the amounts of an offer stay told apart from text."""
-    document = asdict(value)
-    for name in _AMOUNTS:
-        if isinstance(document.get(name), Decimal):
-            document[name] = {"decimal": str(document[name])}
-    return json.dumps({type(value).__name__: document}, default=str) + "\n"
+    return json.dumps({type(value).__name__: _document(value)}, default=_as_document) + "\n"
+
+
+def _document(value: Any) -> dict[str, Any]:
+    document = {name: getattr(value, name) for name in _FIELDS[type(value)]}
+    if isinstance(value, RawOffer):
+        for name in _AMOUNTS:
+            if isinstance(document[name], Decimal):
+                document[name] = {"decimal": str(document[name])}
+    return document
+
+
+def _as_document(value: Any) -> Any:
+    if isinstance(value, RawOffer | InvalidOffer):
+        return {type(value).__name__: _document(value)}
+    if type(value) in _FIELDS:
+        return _document(value)
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def from_line(line: str) -> Line:
     """The value of a line. Raises ValueError for anything that no LineWriter wrote."""
-    wrapped = json.loads(line)
+    return _from_wrapped(json.loads(line))
+
+
+def _from_wrapped(wrapped: Any) -> Line:
     name, document = next(iter(wrapped.items()), ("", None)) if isinstance(wrapped, dict) else ("", None)
-    kind = _KINDS.get(name)
-    if kind is None or not isinstance(document, dict):
-        raise ValueError(f"no line of a crawl: {line[:80]!r}")
+    build = _BUILDERS.get(name)
+    if build is None or not isinstance(document, dict):
+        raise ValueError(f"no line of a crawl: {str(wrapped)[:80]!r}")
+    try:
+        return build(document)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"no line of a crawl: {error}") from error
+
+
+def _raw_offer(document: dict[str, Any]) -> RawOffer:
     for amount in _AMOUNTS:
         if isinstance(document.get(amount), dict):
             document[amount] = Decimal(document[amount]["decimal"])
-    known = {field.name for field in fields(kind)}
-    values: dict[str, Any] = {key: value for key, value in document.items() if key in known}
-    return kind(**values)
+    return RawOffer(**document)
+
+
+def _validators(document: dict[str, Any]) -> Validators:
+    return Validators(**document)
+
+
+def _listed(document: dict[str, Any]) -> Listed:
+    return Listed(document["sitemap"], tuple(ListedPage(**page) for page in document["pages"]))
+
+
+def _sitemap_read(document: dict[str, Any]) -> SitemapRead:
+    sitemap = document["sitemap"]
+    known = KnownSitemap(sitemap["url"], _validators(sitemap["validators"]), tuple(sitemap["children"]))
+    return SitemapRead(known, document["is_unchanged"])
+
+
+def _visited_page(document: dict[str, Any]) -> VisitedPage:
+    visit = document["visit"]
+    offers = [_from_wrapped(offer) for offer in document["offers"]]
+    return VisitedPage(
+        PageVisit(
+            **{**visit, "validators": _validators(visit["validators"]), "holds": tuple(visit["holds"])}
+        ),
+        tuple(offer for offer in offers if isinstance(offer, RawOffer | InvalidOffer)),
+    )
+
+
+_BUILDERS: Mapping[str, Callable[[dict[str, Any]], Line]] = {
+    "RawOffer": _raw_offer,
+    "InvalidOffer": lambda document: InvalidOffer(**document),
+    "Counts": lambda document: Counts(**document),
+    "Listed": _listed,
+    "SitemapRead": _sitemap_read,
+    "ListingRead": lambda document: ListingRead(**document),
+    "VisitedPage": _visited_page,
+    "Ending": lambda document: Ending(**document),
+}
+_FIELDS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(each.name for each in fields(kind))
+    for kind in (
+        RawOffer, InvalidOffer, Counts, Listed, SitemapRead, ListingRead, VisitedPage, Ending, PageVisit, Validators,
+        ListedPage, KnownSitemap,
+    )
+}  # fmt: skip

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
+from aggregator.domain.crawling import PageVisit, PlannedPage
 from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import HandOffLine, Store
 from aggregator.fetching import Answer, Fetcher
+from spiders.frontier import PageFrontier
+from spiders.item_lines import Listed
 from spiders.live_checks import state_of, unknown_state
+from spiders.page_reading import read_visit
 from spiders.pages import select_page
 from spiders.sitemaps import SitemapListing
 from spiders.untrusted import refused
 
-MOST_PAGES = 50_000
+MOST_PAGES = 250_000
 MAX_PAGE_BYTES = 8_000_000
 _GONE = frozenset({404, 410})
 # So many pages in a row without an answer, and the store is down rather than a page.
@@ -25,31 +31,58 @@ log = logging.getLogger(__name__)
 ReadPage = Callable[[Answer], Iterable[RawOffer | InvalidOffer]]
 
 
-def walk_pages(urls: Iterable[str], fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
-    """The offers of all these pages. A page that is gone, or closed by robots.txt, counts as read.
+# What the sources of a run walk: set by who runs them, since a source is only given its store and a fetcher.
+_frontier: ContextVar[PageFrontier | None] = ContextVar("frontier", default=None)
 
-    Raises StoreError in the end where a page did not answer, at once where many in a row did not. A page that
-    breaks its reader is kept as unreadable.
+
+@contextmanager
+def walking(frontier: PageFrontier) -> Iterator[None]:
+    """Sources that walk pages within this block use this frontier; elsewhere every page is fetched as if new."""
+    token = _frontier.set(frontier)
+    try:
+        yield
+    finally:
+        _frontier.reset(token)
+
+
+def walk_pages(urls: Iterable[str], fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:
+    """The offers of all these pages, taken one by one: reading a page may bring further addresses.
+
+    A page that is gone, or closed by robots.txt, counts as read. Raises StoreError in the end where a page did not
+    answer, at once where many in a row did not. A page that breaks its reader is kept as unreadable.
     """
+    pages = (PlannedPage(position, url) for position, url in enumerate(urls))
+    for offers, _ in _walk(pages, fetcher, read):
+        yield from offers
+
+
+def _walk(
+    pages: Iterable[PlannedPage], fetcher: Fetcher, read: ReadPage
+) -> Iterator[tuple[list[RawOffer | InvalidOffer], PageVisit]]:
+    """What came of each page; raises in the end, or at once, as `walk_pages` says."""
     problem: StoreError | None = None
     failures = 0
-    for url in urls:
+    for page in pages:
         try:
-            answer = fetcher.get(url, max_bytes=MAX_PAGE_BYTES)
-            if answer.status not in _GONE:
+            answer = fetcher.get(page.url, headers=page.validators.headers(), max_bytes=MAX_PAGE_BYTES)
+            if answer.status not in _GONE and answer.status != 304:
                 answer.expect_ok()
         except StoreError as error:
             if isinstance(error, FetchRefused) and "robots.txt forbids" in error.problem:
+                yield [], PageVisit(position=page.position, outcome="refused")
                 continue
             if isinstance(error, FetchRefused) and "budget" in error.problem:
                 raise
+            yield [], PageVisit(position=page.position, outcome="failed")
             problem, failures = problem or error, failures + 1
             if failures == _GIVE_UP_AFTER:
                 raise
             continue
         failures = 0
-        if answer.status == 200:
-            yield from read_safely(answer, read)
+        if answer.status in _GONE:
+            yield [], PageVisit(position=page.position, outcome="gone")
+        else:
+            yield read_visit(page, answer, lambda answer: read_safely(answer, read))
     if problem is not None:
         raise problem
 
@@ -100,9 +133,28 @@ def walk_sitemap(
 
     Raises StoreError where not all could be read.
     """
-    listing = SitemapListing(
-        fetcher, store.url, sitemap_url=store.options.get("sitemap_url") or sitemap_url, most_pages=MOST_PAGES
-    )
-    yield from walk_pages(listing.pages(), fetcher, read)
-    if listing.problem:
-        raise UnreadableAnswer(store.url, listing.problem)
+    frontier = _frontier.get() or PageFrontier()
+    if not frontier.is_listed:
+        listing = SitemapListing(
+            fetcher,
+            store.url,
+            sitemap_url=store.options.get("sitemap_url") or sitemap_url,
+            most_pages=MOST_PAGES,
+            known={sitemap.url: sitemap for sitemap in frontier.sitemaps},
+        )
+        for found in listing.read():
+            if isinstance(found, Listed):
+                frontier.list_pages(found.sitemap, found.pages)
+            else:
+                frontier.note_sitemap(found.sitemap, is_unchanged=found.is_unchanged)
+        problem = f"{store.url}: {listing.problem}" if listing.problem else None
+        frontier.close_listing(problem)
+    for offers, visit in _walk(frontier.pages(), fetcher, read):
+        if visit.outcome == "read":
+            frontier.pages_read += 1
+            frontier.pages_without_offers += not any(isinstance(offer, RawOffer) for offer in offers)
+        yield from offers
+        frontier.note(visit)
+    if frontier.problem:
+        place, _, words = frontier.problem.partition(": ")
+        raise UnreadableAnswer(place, words)

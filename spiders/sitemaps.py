@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
+from aggregator.domain.crawling import NO_VALIDATORS, KnownSitemap, ListedPage, Validators
 from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
+from spiders.item_lines import Listed, SitemapRead
 
 USUAL_PLACES = ("/sitemap.xml", "/sitemap_index.xml", "/wp-sitemap.xml")
 _DEEPEST = 3
 _MOST_SITEMAPS = 500
 _MOST_BYTES = 60_000_000
+_AT_ONCE = 500
 _NAMES_PRODUCTS = re.compile(r"product|produkt|artikel|article-|items?\b|goods", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class SitemapEntry:
-    """One address of a sitemap; `is_index` where it is another sitemap."""
+    """One address of a sitemap; `is_index` where it is another sitemap, `lastmod` is its own text."""
 
     url: str
     is_index: bool
+    lastmod: str | None = None
 
 
 def parse_sitemap(pieces: Iterable[bytes], *, url: str) -> Iterator[SitemapEntry]:
@@ -67,12 +71,15 @@ def _local(tag: object) -> str:
 
 
 def _entries(element: etree._Element, url: str) -> Iterator[SitemapEntry]:
+    location = lastmod = None
     for child in element:
-        if _local(child.tag) == "loc":
+        name = _local(child.tag)
+        if name == "loc" and location is None:
             location = join_web_address(url, child.text or "")
-            if location:
-                yield SitemapEntry(location, _local(element.tag) == "sitemap")
-            return
+        elif name == "lastmod":
+            lastmod = (child.text or "").strip()[:40] or None
+    if location:
+        yield SitemapEntry(location, _local(element.tag) == "sitemap", lastmod)
 
 
 def _forget(element: etree._Element) -> None:
@@ -93,21 +100,37 @@ def _plain(pieces: Iterable[bytes], url: str) -> Iterator[SitemapEntry]:
 
 
 class SitemapListing:
-    """Where a store says its pages are. Read `pages()` to the end, then see `problem`.
+    """Where a store says its pages are. Read it to the end, then see `problem`.
 
-    `problem` is None only where every sitemap was read to its end.
+    `problem` is None only where every sitemap was read to its end. Sitemaps that are `known` (by address) are asked for
+    only if they changed.
     """
 
-    def __init__(self, fetcher: Fetcher, site: str, *, sitemap_url: str | None, most_pages: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        site: str,
+        *,
+        sitemap_url: str | None,
+        most_pages: int,
+        known: Mapping[str, KnownSitemap] | None = None,
+    ) -> None:
         self.problem: str | None = None
         self.sitemaps_read = 0
         self._fetcher = fetcher
         self._site = site
         self._given = sitemap_url
         self._most_pages = most_pages
+        self._known = known or {}
 
     def pages(self) -> Iterator[str]:
         """Each listed page of the site, once. Raises StoreError where there is no sitemap at all."""
+        for found in self.read():
+            if isinstance(found, Listed):
+                yield from (page.url for page in found.pages)
+
+    def read(self) -> Iterator[Listed | SitemapRead]:
+        """Pages some hundred at a time, each once, and after them the sitemap that lists them. Raises as `pages`."""
         waiting = [(url, 0) for url in reversed(self._beginnings())]
         known: set[str] = {url for url, _ in waiting}
         given: set[str] = set()
@@ -117,15 +140,10 @@ class SitemapListing:
                 self._note(f"{self._site}: has more than the {_MOST_SITEMAPS} sitemaps that are read")
                 return
             children: list[str] = []
-            for entry in self._read(sitemap):
-                if entry.is_index:
-                    children.append(entry.url)
-                elif entry.url not in given and is_on_site(entry.url, self._site):
-                    if len(given) >= self._most_pages:
-                        self._note(f"{sitemap}: lists more than the {self._most_pages:,} pages that are read")
-                        return
-                    given.add(entry.url)
-                    yield entry.url
+            yield from self._read(sitemap, given, children)
+            if len(given) > self._most_pages:
+                self._note(f"{sitemap}: lists more than the {self._most_pages:,} pages that are read")
+                return
             if children and depth == _DEEPEST:
                 self._note(f"{sitemap}: lies deeper than {_DEEPEST} levels of sitemaps")
                 continue
@@ -141,22 +159,54 @@ class SitemapListing:
             return list(dict.fromkeys(url for url in named if join_web_address(self._site, url)))
         for place in USUAL_PLACES:
             url = join_web_address(self._site, place)
-            if url and self._fetcher.get(url, max_bytes=_MOST_BYTES, is_cut=True).status == 200:
+            if url is None:
+                continue
+            asked = self._validators(url).headers()
+            if self._fetcher.get(url, headers=asked, max_bytes=_MOST_BYTES, is_cut=True).status in {200, 304}:
                 return [url]
         raise FetchRefused(
             self._site, "has no sitemap; if there is one, give it with --set sitemap_url=https://…"
         )
 
-    def _read(self, sitemap: str) -> Iterator[SitemapEntry]:
+    def _validators(self, sitemap: str) -> Validators:
+        known = self._known.get(sitemap)
+        return known.validators if known is not None else NO_VALIDATORS
+
+    def _read(self, sitemap: str, given: set[str], children: list[str]) -> Iterator[Listed | SitemapRead]:
+        """One sitemap; its pages go to `given`, the sitemaps that it names to `children`."""
         self.sitemaps_read += 1
+        pages: list[ListedPage] = []
         try:
-            pieces = self._fetcher.stream(sitemap, max_bytes=_MOST_BYTES, max_seconds=300.0)
-            yield from parse_sitemap(pieces, url=sitemap)
+            with self._fetcher.download(
+                sitemap, validators=self._validators(sitemap), max_bytes=_MOST_BYTES, max_seconds=300.0
+            ) as download:
+                if download.is_unchanged:
+                    children += self._known[sitemap].children
+                    yield SitemapRead(self._known[sitemap], is_unchanged=True)
+                    return
+                for entry in parse_sitemap(download.pieces, url=sitemap):
+                    if entry.is_index:
+                        children.append(entry.url)
+                    elif entry.url not in given and is_on_site(entry.url, self._site):
+                        given.add(entry.url)
+                        if len(given) > self._most_pages:
+                            break
+                        pages.append(ListedPage(entry.url, entry.lastmod))
+                        if len(pages) == _AT_ONCE:
+                            yield Listed(sitemap, tuple(pages))
+                            pages = []
+                else:
+                    if pages:
+                        yield Listed(sitemap, tuple(pages))
+                        pages = []
+                    yield SitemapRead(KnownSitemap(sitemap, download.validators, tuple(children)))
         except StoreError as error:
             is_first = self.sitemaps_read == 1
             if is_first and isinstance(error, FetchFailed | FetchRefused):
                 raise
             self._note(str(error))
+        if pages:
+            yield Listed(sitemap, tuple(pages))
 
     def _note(self, problem: str) -> None:
         self.problem = self.problem or problem

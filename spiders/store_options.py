@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from aggregator.domain.errors import FetchRefused
 from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import join_web_address
+from aggregator.fetching import AddressGuard, Politeness
 from spiders.handoffs import origin
 
+MOST_CONCURRENCY = 16
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -46,6 +49,35 @@ def is_rendered(store: Store) -> bool:
     if value not in {"", "no", "yes"}:
         raise FetchRefused(store.url, f"render is {value[:20]!r}; set it with --set render=yes or render=no")
     return value == "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlPace:
+    """How a store is asked: seconds between two requests, and requests at the same time."""
+
+    gap: float
+    concurrency: int
+    is_own: bool
+
+
+def crawl_pace(store: Store, guard: AddressGuard, politeness: Politeness) -> CrawlPace:
+    """What its robots.txt (read by now) asks for, or more where an operator set `crawl_delay` or `concurrency`.
+
+    An own (allow-listed) host is not spared unless asked to be. Raises FetchRefused for an unusable address.
+    """
+    address = guard.check(store.url)
+    is_own = guard.is_allowed_private(address)
+    gap = max(politeness.gap(address, is_own=is_own), _number(store, "crawl_delay"))
+    concurrency = int(_number(store, "concurrency")) or (8 if is_own else 1)
+    return CrawlPace(gap, min(max(concurrency, 1), MOST_CONCURRENCY), is_own and gap == 0)
+
+
+def _number(store: Store, name: str) -> float:
+    try:
+        value = float(store.options.get(name) or 0)
+    except ValueError:
+        raise FetchRefused(store.url, f"{name} is no number; set it with --set {name}=…") from None
+    return value if 0 <= value < 1e9 else 0.0
 
 
 def product_page(store: Store, usual: str, values: Mapping[str, str | None]) -> str | None:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from aggregator.domain.crawling import NO_VALIDATORS, Validators
 from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, Throttled, UnreadableAnswer
 from aggregator.domain.web_addresses import WebAddress, join_web_address
 from aggregator.fetching.answers import Answer, decoded, gunzipped_if_gzip
@@ -25,6 +26,7 @@ from aggregator.fetching.politeness import (
     AGENT,
     ROBOTS_MAX_BYTES,
     SHARED_POLITENESS,
+    AutoThrottle,
     Politeness,
     RobotsRules,
     read_robots,
@@ -33,11 +35,12 @@ from aggregator.settings import Settings
 
 MAX_REDIRECTS = 5
 _ATTEMPTS = 3
-_THROTTLED = frozenset({429, 430, 503})
-_FAILED = frozenset({408, 500, 502, 504, 520, 521, 522, 523, 524})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+THROTTLED = frozenset({429, 430, 503})
+FAILED = frozenset({408, 500, 502, 504, 520, 521, 522, 523, 524})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEP_THE_BODY = frozenset({307, 308})
-_PATIENCE_SECONDS = 60.0
+# A store that asks for a longer rest than this gets it between two runs.
+LONGEST_PAUSE = 60.0
 
 
 def user_agent(settings: Settings) -> str:
@@ -59,6 +62,11 @@ class _Question:
     def method(self) -> str:
         return "GET" if self.body is None else "POST"
 
+    def unconditional(self) -> _Question:
+        """The question without what only its first address can answer."""
+        kept = {name: value for name, value in self.headers.items() if not name.startswith("If-")}
+        return _Question(kept, self.body)
+
 
 _PLAIN = _Question({})
 
@@ -70,8 +78,18 @@ class _Arrival:
     is_downgraded: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A long file as it arrives. Where it `is_unchanged` there are no pieces."""
+
+    is_unchanged: bool
+    validators: Validators
+    pieces: Iterator[bytes]
+
+
 class Fetcher:
-    """Fetches for one job in one thread; use it as a context manager. Counts `requests` and `bytes_received`.
+    """Fetches for one job in one thread; use it as a context manager. Counts `requests`, `bytes_received`,
+    `not_modified` (answers 304) and `seconds` (waiting for turns and answers).
 
     `budget` is the most requests it will make, robots.txt and redirects included. `transport` and `sleep`
     are there for tests; a fetcher with its own transport keeps its own robots rules, too.
@@ -89,8 +107,11 @@ class Fetcher:
     ) -> None:
         self.requests = 0
         self.bytes_received = 0
+        self.not_modified = 0
+        self.seconds = 0.0
         self._guard = AddressGuard(settings)
         self._deadline = Deadline()
+        self._throttles: dict[str, AutoThrottle] = {}
         self._obeys_robots = obey_robots
         self._budget = budget
         self._politeness = politeness or (Politeness() if transport else SHARED_POLITENESS)
@@ -200,6 +221,7 @@ class Fetcher:
     ) -> Answer:
         with self._arriving(url, question, max_seconds, _ATTEMPTS) as arrival:
             body = self._beginning(arrival, max_bytes) if is_cut else b"".join(self._body(arrival, max_bytes))
+            self.not_modified += arrival.response.status_code == 304
             return Answer(
                 arrival.url,
                 arrival.response.status_code,
@@ -215,16 +237,40 @@ class Fetcher:
 
         `max_bytes` counts after decompression. Raises as `get` does, also in the middle.
         """
-        with self._arriving(url, _PLAIN, max_seconds, _ATTEMPTS) as arrival:
+        with self.download(url, max_bytes=max_bytes, max_seconds=max_seconds) as download:
+            yield from download.pieces
+
+    @contextmanager
+    def download(
+        self,
+        url: str,
+        *,
+        validators: Validators = NO_VALIDATORS,
+        max_bytes: int = 2_000_000_000,
+        max_seconds: float = 3600.0,
+    ) -> Iterator[Download]:
+        """A long file, asked for only if it changed since `validators` were given; limits and errors as of `stream`."""
+        question = _Question(validators.headers())
+        with self._arriving(url, question, max_seconds, _ATTEMPTS) as arrival:
             status = arrival.response.status_code
+            if status == 304 and question.headers:
+                self.not_modified += 1
+                yield Download(True, validators, iter(()))
+                return
             if status != 200:
                 raise FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
-            total = 0
-            for piece in gunzipped_if_gzip(self._body(arrival, max_bytes), url=arrival.url):
-                total += len(piece)
-                if total > max_bytes:
-                    raise FetchRefused(arrival.url, f"is larger than {max_bytes:,} bytes")
-                yield piece
+            headers = {name.lower(): value for name, value in arrival.response.headers.items()}
+            # What another address said of itself cannot be asked of this one.
+            given = Validators.of(headers) if arrival.url == url else NO_VALIDATORS
+            yield Download(False, given, self._contents(arrival, max_bytes))
+
+    def _contents(self, arrival: _Arrival, max_bytes: int) -> Iterator[bytes]:
+        total = 0
+        for piece in gunzipped_if_gzip(self._body(arrival, max_bytes), url=arrival.url):
+            total += len(piece)
+            if total > max_bytes:
+                raise FetchRefused(arrival.url, f"is larger than {max_bytes:,} bytes")
+            yield piece
 
     def robots(self, url: str) -> RobotsRules:
         """The robots.txt rules of the origin of `url`: fetched once, kept for 24 hours."""
@@ -282,7 +328,7 @@ class Fetcher:
         self, url: str, question: _Question, max_seconds: float, attempts: int, is_robots: bool
     ) -> _Arrival:
         """Try until there is an answer to hand on, or attempts and patience are used up."""
-        patience = _PATIENCE_SECONDS
+        patience = LONGEST_PAUSE
         failures = 0
         while True:
             failure: FetchFailed
@@ -293,11 +339,11 @@ class Fetcher:
                 failure = FetchFailed(url, f"cannot be reached: {error}")
             else:
                 status = arrival.response.status_code
-                if status not in _THROTTLED | _FAILED:
+                if status not in THROTTLED | FAILED:
                     return arrival
                 arrival.response.close()
                 asked = retry_after_seconds(arrival.response.headers.get("retry-after"))
-                if status in _THROTTLED and not (status == 503 and asked is None):
+                if status in THROTTLED and not (status == 503 and asked is None):
                     failure = Throttled(arrival.url, status=status, retry_after=asked)
                 else:
                     failure = FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
@@ -320,7 +366,7 @@ class Fetcher:
             if question.body is not None and not is_at_home:
                 raise FetchRefused(url, "a posted question is not sent on to another site")
             response = self._send(url, address, question if is_at_home else _PLAIN, max_seconds)
-            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+            if response.status_code not in REDIRECTS or "location" not in response.headers:
                 return _Arrival(response, url, is_downgraded)
             response.close()
             if question.body is not None and response.status_code not in _KEEP_THE_BODY:
@@ -332,6 +378,7 @@ class Fetcher:
                 raise FetchRefused(url, "redirects to an address that is not fetched")
             is_downgraded = is_downgraded or (address.scheme == "https" and target.startswith("http:"))
             url = target
+            question = question.unconditional()
         raise FetchRefused(url, f"redirects more than {MAX_REDIRECTS} times")
 
     def _obey(self, url: str) -> None:
@@ -344,10 +391,13 @@ class Fetcher:
     def _send(self, url: str, address: WebAddress, question: _Question, max_seconds: float) -> httpx.Response:
         if self._budget is not None and self.requests >= self._budget:
             raise FetchRefused(url, f"the budget of {self._budget} requests is used up")
-        gap = self._politeness.gap(address, is_own=self._guard.is_allowed_private(address))
-        wait = self._politeness.turn(address, gap)
+        is_own = self._guard.is_allowed_private(address)
+        throttle = self._throttles.setdefault(address.authority, AutoThrottle(is_own=is_own))
+        wait = self._politeness.turn(address, self._politeness.gap(address, is_own=is_own))
+        wait = max(wait, throttle.gap)
         if wait > 0:
             self._sleep(wait)
+        self.seconds += wait
         self.requests += 1
         self._deadline.start(max_seconds)
         try:
@@ -356,7 +406,13 @@ class Fetcher:
             )
         except (httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise FetchRefused(url, "cannot be read as an address") from error
-        return self._client.send(request, stream=True)
+        began = time.monotonic()
+        try:
+            return self._client.send(request, stream=True)
+        finally:
+            took = time.monotonic() - began
+            self.seconds += took
+            throttle.note(took)
 
     def _body(self, arrival: _Arrival, max_bytes: int) -> Iterator[bytes]:
         encoding = arrival.response.headers.get("content-encoding", "")

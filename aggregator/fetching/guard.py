@@ -22,16 +22,29 @@ class AddressGuard:
 
     def __init__(self, settings: Settings) -> None:
         self._allowed = settings.allow_private_hosts
+        self._never = settings.never_fetch
+
+    @staticmethod
+    def read(url: str) -> WebAddress:
+        """Where `url` leads, whether it may be fetched or not; raises FetchRefused for what is no address."""
+        try:
+            return read_web_address(url)
+        except InvalidInput as error:
+            raise FetchRefused(error.place, error.problem) from error
 
     def check(self, url: str) -> WebAddress:
         """Where `url` leads; raises FetchRefused for an unusable address. Names are not resolved here."""
-        try:
-            address = read_web_address(url)
-        except InvalidInput as error:
-            raise FetchRefused(error.place, error.problem) from error
+        address = self.read(url)
+        if self._never and self.is_opted_out(address.host):
+            raise FetchRefused(address.host, "its owner does not want to be read, so it is never fetched")
         if not self.is_allowed_private(address) and _is_ip(address.host) and not is_public_ip(address.host):
             raise _private(address.authority, address.host)
         return address
+
+    def is_opted_out(self, host: str) -> bool:
+        """Whether this host, or one that it lies below, is on the list of those never fetched."""
+        labels = host.split(".")
+        return any(".".join(labels[start:]) in self._never for start in range(len(labels)))
 
     def is_allowed_private(self, address: WebAddress) -> bool:
         """Whether the operator named this exact pair in CLICK2CART_ALLOW_PRIVATE_HOSTS."""

@@ -128,7 +128,7 @@ platform = StorePlatform(
     name="generic",
     title="Product pages",
     detect=detect,
-    spider="spiders.crawlers.sitemap:SitemapSpider",
+    spider="spiders.crawlers.pages:PageCrawl",
     check_offers=check_offers,
     handoff=HandOffBuilder(kind="product_link", build=product_links),
     options=("sitemap_url", "offer_key", "render"),

@@ -22,8 +22,6 @@ class StoreSpider(scrapy.Spider):
         store: Store,
         app_settings: Settings,
         lines: LineWriter | None = None,
-        extra_requests: int = 0,
-        extra_bytes: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -32,8 +30,8 @@ class StoreSpider(scrapy.Spider):
         self.lines = lines
         self.problem: str | None = None
         # Requests and bytes outside of Scrapy's own statistics, such as those for robots.txt and sitemaps.
-        self.extra_requests = extra_requests
-        self.extra_bytes = extra_bytes
+        self.extra_requests = 0
+        self.extra_bytes = 0
 
     def note_problem(self, problem: str) -> None:
         """Remember the first reason why the store was not read completely."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import scrapy
@@ -17,10 +16,9 @@ from aggregator.domain.errors import StoreError
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.fetching import Fetcher
 from spiders.crawlers.base import StoreSpider
-from spiders.pages import select_page
+from spiders.page_reading import read_offers
 from spiders.sitemaps import SitemapListing
 from spiders.store_options import is_rendered
-from spiders.untrusted import refused
 
 MOST_PAGES = 50_000
 _GONE = frozenset({404, 410})
@@ -79,22 +77,7 @@ class SitemapSpider(StoreSpider):
         yield from offers
 
     def _read(self, response: TextResponse) -> list[RawOffer | InvalidOffer]:
-        """What the page offers; a page that breaks its reader is kept as unreadable, never lost."""
-        try:
-            offers = select_page(response, self.store.reading_rules).to_raw_offers()
-        except Exception as error:  # a hostile page must not end the crawl
-            self.logger.exception("cannot read %s", response.url)
-            detail = f"{type(error).__name__}: {error}"[:200]
-            offers = [
-                refused("unreadable_page", {}, external_id=response.url, url=response.url, detail=detail)
-            ]
-        by_address = self.store.options.get("offer_key") == "url"
-        return [
-            replace(offer, external_id=offer.url)
-            if by_address and isinstance(offer, RawOffer) and offer.url
-            else offer
-            for offer in offers
-        ]
+        return read_offers(response, self.store)
 
     def rendering_failed(self, failure: Failure) -> Iterator[RawOffer | InvalidOffer]:
         """Count the page, and keep what it was without a browser."""

@@ -16,7 +16,7 @@ from aggregator.catalog.ingest import IngestReport
 from aggregator.catalog.runs import cancel_run
 from aggregator.catalog.stores import list_runs
 from aggregator.cli import commands
-from aggregator.db.models import OfferPriceRow, OfferRow
+from aggregator.db.models import OfferPriceRow, OfferRow, StoreRow
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.shipping import ShippingRule
@@ -66,6 +66,13 @@ def crawl(settings: Settings, sessions: Sessions, store: DemoStore) -> IngestRep
 def register(settings: Settings, sessions: Sessions, store: DemoStore) -> None:
     registered, _ = add_store(settings, sessions, store.address, slug=store.slug)
     assert registered is not None
+
+
+def ask_for_every_page(sessions: Sessions, store: DemoStore) -> None:
+    """Whatever the store's sitemap says of changes."""
+    with sessions.begin() as session:
+        row = session.scalars(select(StoreRow).where(StoreRow.slug == store.slug)).one()
+        row.options = {**row.options, "lastmod": "ignore"}
 
 
 def counts(report: IngestReport) -> dict[str, int]:
@@ -259,6 +266,7 @@ def test_one_page_that_stays_broken_costs_only_the_gone_marks(
     skus = few(store)
     register(crawling, sessions, store)
     crawl(crawling, sessions, store)
+    ask_for_every_page(sessions, store)
     broken = store.store.products[3]
     store.control.fail(f"/artikel/{broken.id}/", times=99)
     store.control.vanish(skus[-1])
@@ -275,6 +283,7 @@ def test_a_listed_page_that_is_gone_is_an_answer(
     skus = few(store)
     register(crawling, sessions, store)
     crawl(crawling, sessions, store)
+    ask_for_every_page(sessions, store)
     store.control.fail(f"/artikel/{store.store.products[3].id}/", times=99, status=410)
     report = crawl(crawling, sessions, store)
     assert (report.state, counts(report)) == ("finished", {"unchanged": len(skus) - 1, "gone": 1})
