@@ -230,7 +230,7 @@ def _pair_rows(
         -1, 2
     )
     left, right = ends.min(axis=1), ends.max(axis=1)
-    probabilities = probability_of(scoring.model.score(scoring.levels_of(left, right))).tolist()
+    probabilities = probability_of(scoring.scores_of(left, right)).tolist()
     return [
         (one, other, f"{probability:.6f}", _outcome(found, scoring.model, a, b, probability).value)
         for (one, other), probability, a, b in zip(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,8 +15,11 @@ from matcher.comparison import Levels, compare
 from matcher.context import Contenders, Scores, context_levels, find_contenders
 from matcher.explanation import Evidence, explain
 from matcher.model import MatchModel, log_odds, probability_of
+from matcher.parallel import over_parts
 from matcher.preparation import CatalogueStatistics, Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict
+
+_PAIRS_AT_ONCE = 200_000
 
 
 class Outcome(StrEnum):
@@ -90,36 +93,59 @@ class LinkResult:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A prepared catalogue with its candidate pairs, their levels (pairs x ALL_COMPARISONS) and log-odds."""
+    """A prepared catalogue with its candidate pairs, how they rank without context, and their log-odds."""
 
     catalogue: PreparedCatalogue
     model: MatchModel
     pairs: CandidatePairs
     contenders: Contenders
-    levels: Levels
+    ranks: Scores
     scores: Scores
 
     def levels_of(self, left: Integers, right: Integers) -> Levels:
-        """Levels of any pairs of positions, candidates or not, seen beside the same rivals."""
+        """Levels of any pairs of positions, candidates or not, seen beside the candidates: pairs x ALL_COMPARISONS."""
         levels = compare(self.catalogue, left, right)
         context = context_levels(self.catalogue, self.contenders, left, right, self.model.rank(levels))
         return np.column_stack([levels, context])
 
+    def scores_of(self, left: Integers, right: Integers) -> Scores:
+        """Log-odds of any pairs of positions, candidates or not, seen beside the candidates."""
+        return self.model.score(self.levels_of(left, right))
 
-def score_candidates(catalogue: PreparedCatalogue, model: MatchModel) -> Scoring:
-    """Find the pairs worth comparing and score them."""
-    pairs = candidate_pairs(catalogue)
-    levels = compare(catalogue, pairs.left, pairs.right)
-    ranks = model.rank(levels)
-    alike_ranks = model.rank(compare(catalogue, pairs.alike_left, pairs.alike_right))
-    contenders = find_contenders(catalogue, pairs, ranks, alike_ranks)
-    context = context_levels(catalogue, contenders, pairs.left, pairs.right, ranks)
-    levels = np.column_stack([levels, context])
-    return Scoring(catalogue, model, pairs, contenders, levels, model.score(levels))
+
+def score_candidates(catalogue: PreparedCatalogue, model: MatchModel, processes: int = 1) -> Scoring:
+    """Find the pairs worth comparing and score them, part by part: several processes give the same as one.
+
+    The first pass ranks each pair by itself, the second sees it among its rivals.
+    """
+    pairs = candidate_pairs(catalogue, processes)
+
+    def ranked(left: Integers, right: Integers) -> Scores:
+        def part(start: int, end: int) -> Scores:
+            return model.rank(compare(catalogue, left[start:end], right[start:end]))
+
+        return _together(over_parts(part, len(left), _PAIRS_AT_ONCE, processes))
+
+    ranks = ranked(pairs.left, pairs.right)
+    contenders = find_contenders(catalogue, pairs, ranks, ranked(pairs.alike_left, pairs.alike_right))
+    scoring = Scoring(catalogue, model, pairs, contenders, ranks, ranks)
+
+    def scored(start: int, end: int) -> Scores:
+        return scoring.scores_of(pairs.left[start:end], pairs.right[start:end])
+
+    return replace(scoring, scores=_together(over_parts(scored, len(pairs), _PAIRS_AT_ONCE, processes)))
+
+
+def _together(parts: Iterable[Scores]) -> Scores:
+    return np.concatenate([np.empty(0, dtype=np.float64), *parts])
 
 
 def partition(
-    scoring: Scoring, *, verdicts: Iterable[Verdict] = (), existing: Mapping[str, str] | None = None
+    scoring: Scoring,
+    *,
+    verdicts: Iterable[Verdict] = (),
+    existing: Mapping[str, str] | None = None,
+    processes: int = 1,
 ) -> Partition:
     """Clusters of a scored catalogue; see `matcher.clustering.cluster` for the rules."""
     return cluster(
@@ -131,6 +157,7 @@ def partition(
         doubtful=log_odds(scoring.model.doubtful),
         verdicts=verdicts,
         existing=existing,
+        processes=processes,
     )
 
 
@@ -254,11 +281,13 @@ def _links(
                 yield _verdict_link(scoring.model, verdict)
     left, right = scoring.pairs.left, scoring.pairs.right
     inside = np.flatnonzero(numbers[left] == numbers[right])
+    chosen: list[int] = []
     for index in inside[np.argsort(-scoring.scores[inside], kind="stable")].tolist():
         one, other = top(ids[left[index]]), top(ids[right[index]])
         if one != other:
             parent[max(one, other)] = min(one, other)
-            yield _link(scoring, index, Outcome.MERGED)
+            chosen.append(index)
+    yield from _explained(scoring, chosen, Outcome.MERGED)
 
 
 def _doubtful(
@@ -279,23 +308,31 @@ def _doubtful(
         & (scoring.scores >= log_odds(scoring.model.doubtful))
         & (is_pending[left] | is_pending[right])
     )
+    chosen: list[int] = []
     for index in open_pairs[np.argsort(-scoring.scores[open_pairs], kind="stable")].tolist():
         both = frozenset((int(numbers[left[index]]), int(numbers[right[index]])))
         if both not in settled:
             settled.add(both)
-            yield _link(scoring, index, Outcome.DOUBTFUL)
+            chosen.append(index)
+    yield from _explained(scoring, chosen, Outcome.DOUBTFUL)
 
 
-def _link(scoring: Scoring, index: int, outcome: Outcome) -> Link:
-    left, right = int(scoring.pairs.left[index]), int(scoring.pairs.right[index])
-    return Link(
-        offer_id=scoring.catalogue.records[left].offer_id,
-        other_offer_id=scoring.catalogue.records[right].offer_id,
-        probability=float(probability_of(scoring.scores[index])),
-        outcome=outcome,
-        evidence=explain(scoring.catalogue, scoring.model, left, right, scoring.levels[index]),
-        model_version=scoring.model.version,
-    )
+def _explained(scoring: Scoring, chosen: list[int], outcome: Outcome) -> Iterable[Link]:
+    """The candidate pairs of the given numbers as links with their evidence."""
+    left, right = scoring.pairs.left[chosen], scoring.pairs.right[chosen]
+    levels = scoring.levels_of(left, right)
+    probabilities = probability_of(scoring.model.score(levels))
+    for one, other, level, probability in zip(
+        left.tolist(), right.tolist(), levels, probabilities.tolist(), strict=True
+    ):
+        yield Link(
+            offer_id=scoring.catalogue.records[one].offer_id,
+            other_offer_id=scoring.catalogue.records[other].offer_id,
+            probability=probability,
+            outcome=outcome,
+            evidence=explain(scoring.catalogue, scoring.model, one, other, level),
+            model_version=scoring.model.version,
+        )
 
 
 def _verdict_link(model: MatchModel, verdict: Verdict) -> Link:
