@@ -20,13 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.shopping.planning.model import Problem, Quantities, Shop
+from aggregator.shopping.planning.thresholds import ThresholdCuts
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 # Objectives from here on come too near the solver's tolerances for a proof to the last unit.
 TRUSTED_MAGNITUDE = 10**10
 _INFINITY = highspy.kHighsInf
 _ROW_WISE, _MINIMISE = 2, 1
+_NOTHING = 1e-6
+_NEAR = 3e-4  # of the cost: near enough for a plan that is only to bound the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,15 @@ class Answer:
 
     quantities: dict[int, int] | None
     bound: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """The cheapest plan in fractions: its cost, each column's value and reduced cost."""
+
+    cost: float
+    values: Floats
+    reduced_costs: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,19 @@ class Programme:
         unknown = [not shop.known for shop in self.problem.shops.values() for _ in shop.bands]
         return self._objective(unknown, [0] * len(self.places))
 
+    def values(self, plan: Quantities) -> list[float]:
+        """What the columns are in a permitted plan."""
+        values = [0.0] * len(self.upper)
+        subtotals: dict[int, int] = defaultdict(int)
+        for place, quantity in plan.items():
+            choice = self.problem.choices[place]
+            values[self.column_of[place]] = quantity
+            subtotals[choice.shop] += quantity * choice.price
+        for number, subtotal in subtotals.items():
+            reached = sum(band.low <= subtotal for band in self.problem.shops[number].bands)
+            values[self.bands[number][reached - 1]] = 1.0
+        return values
+
     def at_most(self, objective: Floats, value: float) -> None:
         """Only plans whose objective is not above the value."""
         columns = np.flatnonzero(objective)
@@ -101,21 +127,50 @@ class Programme:
         else:
             self.rows.append(_Row(list(self.column_of.values()), [1.0] * len(self.places), units, units))
 
-    def drop_what_costs_more(self, cost: int, deadline: float) -> None:
+    def relax(self, deadline: float) -> Relaxation | None:
+        """The relaxation for the cost, with every threshold cut that it breaks made a row for good."""
+        if not self.trusted or time.monotonic() >= deadline:
+            return None
+        highs = self._load(self.cost(), deadline, whole=False)
+        cuts = ThresholdCuts(self.problem, self.bands, self.column_of)
+        while True:
+            highs.run()
+            if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                return None
+            solution = highs.getSolution()
+            values = np.array(solution.col_value)
+            broken = list(cuts.violated_by(values))
+            if not broken:
+                return Relaxation(
+                    highs.getInfo().objective_function_value, values, np.array(solution.col_dual)
+                )
+            for cut in broken:
+                highs.addRow(0, _INFINITY, len(cut.columns), cut.columns, cut.values)
+                self.rows.append(_Row(cut.columns.tolist(), cut.values.tolist(), 0, _INFINITY))
+
+    def core(self, relaxation: Relaxation, plan: Quantities, slack: float) -> Flags:
+        """The columns among which a good plan is likely: what the relaxation and the plan use.
+
+        Of the stores that they use all offers, but those whose reduced cost alone exceeds the slack.
+        """
+        used = (relaxation.values > _NOTHING) | (np.array(self.values(plan)) > 0)
+        likely = np.zeros(len(used), dtype=bool)
+        for shop in self.problem.shops.values():
+            bands = self.bands[shop.number]
+            if used[bands].any():
+                likely[bands] = True
+                likely[[self.column_of[choice.place] for choice in shop.choices]] = True
+        return used | (likely & (relaxation.reduced_costs <= slack))
+
+    def drop_what_costs_more(self, relaxation: Relaxation, cost: int) -> None:
         """Fix the columns that no plan of at most this cost can move.
 
         Safe with every rule of the problem, since the relaxation holds them all: its optimum plus a column's
         reduced cost is a lower bound of each plan that moves the column. Half a unit covers the tolerance.
         """
-        if not self.trusted or time.monotonic() >= deadline:
-            return
-        highs = self._load(self.cost(), deadline, whole=False)
-        highs.run()
-        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return
-        slack = cost + 0.5 - highs.getInfo().objective_function_value
-        reduced = np.array(highs.getSolution().col_dual)
-        settled_low, settled_high = reduced > slack, -reduced > slack
+        slack = cost + 0.5 - relaxation.cost
+        settled_low = relaxation.reduced_costs > slack
+        settled_high = -relaxation.reduced_costs > slack
         self.upper = np.where(settled_low, self.lower, self.upper)
         self.lower = np.where(settled_high, self.upper, self.lower)
 
@@ -135,40 +190,57 @@ class Programme:
         """Those of the offers whose quantity is not fixed, in input order."""
         return [p for p in sorted(places) if self.lower[self.column_of[p]] < self.upper[self.column_of[p]]]
 
+    def find_near(self, core: Flags, start: Quantities, deadline: float) -> Quantities | None:
+        """A plan of nearly the least cost among those that use these columns only; `start` is one of them."""
+        highs = self._load(self.cost(), deadline, whole=True, among=core)
+        highs.setOptionValue("mip_rel_gap", _NEAR)
+        return self._run(highs, start)
+
     def minimise(self, objective: Floats, start: Quantities, deadline: float) -> Answer:
         """The least objective among the plans that are left; `start` is one of them."""
         if time.monotonic() >= deadline:
             return Answer(None, None)
         highs = self._load(objective, deadline, whole=True)
-        solution = highspy.HighsSolution()
-        solution.col_value = self._values(start)
-        highs.setSolution(solution)
-        highs.run()
-        info, status = highs.getInfo(), highs.getModelStatus()
-        quantities = None
-        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-            found = np.rint(np.array(highs.getSolution().col_value)[self.first_offer :]).astype(int)
-            quantities = {self.places[at]: int(found[at]) for at in np.flatnonzero(found)}
+        return self._answer(highs, self._run(highs, start))
+
+    def find_other(self, objective: Floats, seen: Collection[int], value: int, deadline: float) -> Answer:
+        """A plan with an offer not seen, whose objective is not above the value.
+
+        Where there is none, the answer's bound is above the value.
+        """
+        others = np.flatnonzero(self.units(but=seen)).astype(np.int32)
+        if not len(others):
+            return Answer(None, value + 1)
+        if time.monotonic() >= deadline:
+            return Answer(None, None)
+        highs = self._load(objective, deadline, whole=True)
+        highs.addRow(1, _INFINITY, len(others), others, np.ones(len(others)))
+        highs.setOptionValue("objective_bound", value + 0.6)
+        found = self._run(highs, None)
+        if self.trusted and highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            return Answer(None, value + 1)
+        return self._answer(highs, found)
+
+    def _answer(self, highs: highspy.Highs, quantities: dict[int, int] | None) -> Answer:
+        bound, status = highs.getInfo().mip_dual_bound, highs.getModelStatus()
         ended = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit)
-        bound = info.mip_dual_bound
         if not self.trusted or status not in ended or not math.isfinite(bound):
             return Answer(quantities, None)
         return Answer(quantities, math.ceil(bound - 1e-3 - 1e-11 * abs(bound)))
 
+    def _run(self, highs: highspy.Highs, start: Quantities | None) -> dict[int, int] | None:
+        if start is not None:
+            solution = highspy.HighsSolution()
+            solution.col_value = self.values(start)
+            highs.setSolution(solution)
+        highs.run()
+        if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return None
+        found = np.rint(np.array(highs.getSolution().col_value)[self.first_offer :]).astype(int)
+        return {self.places[at]: int(found[at]) for at in np.flatnonzero(found)}
+
     def _objective(self, bands: Sequence[float], offers: Sequence[float]) -> Floats:
         return np.array([*bands, *offers], dtype=np.float64)
-
-    def _values(self, plan: Quantities) -> list[float]:
-        values = [0.0] * len(self.upper)
-        subtotals: dict[int, int] = defaultdict(int)
-        for place, quantity in plan.items():
-            choice = self.problem.choices[place]
-            values[self.column_of[place]] = quantity
-            subtotals[choice.shop] += quantity * choice.price
-        for number, subtotal in subtotals.items():
-            reached = sum(band.low <= subtotal for band in self.problem.shops[number].bands)
-            values[self.bands[number][reached - 1]] = 1.0
-        return values
 
     def _add_shops(self) -> None:
         for shop in self.problem.shops.values():
@@ -209,7 +281,9 @@ class Programme:
             self.rows.append(_Row(offers, [1.0] * len(offers), -_INFINITY, self.problem.demand[line]))
         return rows
 
-    def _load(self, objective: Floats, deadline: float, *, whole: bool) -> highspy.Highs:
+    def _load(
+        self, objective: Floats, deadline: float, *, whole: bool, among: Flags | None = None
+    ) -> highspy.Highs:
         highs = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy's class has no annotations
         highs.setOptionValue("output_flag", False)
         highs.setOptionValue("threads", 1)
@@ -227,7 +301,7 @@ class Programme:
             0.0,
             objective,
             self.lower,
-            self.upper,
+            self.upper if among is None else np.where(among, self.upper, self.lower),
             np.array([row.lower for row in self.rows], dtype=np.float64),
             np.array([row.upper for row in self.rows], dtype=np.float64),
             starts[:-1],

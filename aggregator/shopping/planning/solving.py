@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass, replace
 
 from aggregator.shopping.planning.model import Problem, Quantities, Score, Shop, cheapest_first
-from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Programme
+from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Programme, Relaxation
 from aggregator.shopping.planning.start import find_start
 
 _START_SHARE = 0.25  # of the time, at most, for the start plan
+_CORE_SHARE = 0.3  # of the gap between start and relaxation, which an offer of the core may cost
 _BLOCK = 2**20  # weights of one step through the input order stay below
 
 
@@ -109,6 +110,7 @@ class _Search:
         if score is None:
             raise AssertionError("the start plan is permitted")
         self.score = score
+        self.relaxation: Relaxation | None = None
 
     def run(self, *, ties: bool) -> Solved:
         problem = self.problem
@@ -123,10 +125,9 @@ class _Search:
         unknown_proven = self._settle_unknown()
         bound, stores_proven = self._settle_cost(with_stores=ties)
         if ties and units_proven and unknown_proven and bound == self.score.cost:
-            programme.drop_what_costs_more(self.score.cost, self.deadline)
-            programme.at_most(programme.cost(), self.score.cost)
+            if self.relaxation is not None:
+                programme.drop_what_costs_more(self.relaxation, self.score.cost)
             stores_proven = stores_proven or self._settle_stores()
-            programme.at_most(programme.store_count(), self.score.stores)
             if stores_proven:
                 self._settle_input_order()
         return Solved(self.best, self.score, bound, units_proven, unknown_proven, stores_proven)
@@ -153,20 +154,14 @@ class _Search:
         return proven
 
     def _settle_cost(self, *, with_stores: bool) -> tuple[int, bool]:
-        """The bound of the cost and whether the number of stores is proven with it.
-
-        One cost unit weighs more than all stores, where the solver's numbers are exact enough for that.
-        """
+        """The bound of the cost and whether the number of stores is proven with it."""
         units = self.problem.full_units - self.score.unbought
         least = least_cost(self.problem, units)
         if least == self.score.cost:
             return least, False
-        weight = 1 + min(len(self.problem.shops), units) if with_stores else 1
-        if self.programme.magnitude * weight >= TRUSTED_MAGNITUDE:
-            weight = 1
-        objective = weight * self.programme.cost()
-        if weight > 1:
-            objective += self.programme.store_count()
+        self._narrow()
+        weight = self._weight() if with_stores else 1
+        objective = self._cost_and_stores(weight)
         answer = self.programme.minimise(objective, self.best, self.deadline)
         self._consider(answer.quantities)
         if answer.bound is None:
@@ -174,9 +169,30 @@ class _Search:
         bound = min(max(least, -((weight - 1 - answer.bound) // weight)), self.score.cost)
         return bound, weight > 1 and answer.bound >= weight * self.score.cost + self.score.stores
 
+    def _weight(self) -> int:
+        """One cost unit weighs more than all stores, where the solver's numbers are exact enough for that."""
+        units = self.problem.full_units - self.score.unbought
+        weight = 1 + min(len(self.problem.shops), units)
+        return weight if self.programme.magnitude * weight < TRUSTED_MAGNITUDE else 1
+
+    def _cost_and_stores(self, weight: int) -> Floats:
+        objective = weight * self.programme.cost()
+        return objective + self.programme.store_count() if weight > 1 else objective
+
+    def _narrow(self) -> None:
+        """Find a plan near the best among the stores that the relaxation uses, and drop what it rules out."""
+        relaxation = self.relaxation = self.programme.relax(self.deadline)
+        if relaxation is None:
+            return
+        slack = _CORE_SHARE * (self.score.cost - relaxation.cost)
+        core = self.programme.core(relaxation, self.best, slack)
+        self._consider(self.programme.find_near(core, self.best, self.deadline))
+        self.programme.drop_what_costs_more(relaxation, self.score.cost)
+
     def _settle_stores(self) -> bool:
         if self.score.stores <= least_stores(self.problem, self.problem.full_units - self.score.unbought):
             return True
+        self.programme.at_most(self.programme.cost(), self.score.cost)
         answer = self.programme.minimise(self.programme.store_count(), self.best, self.deadline)
         self._consider(answer.quantities)
         return answer.bound is not None and answer.bound >= self.score.stores
@@ -184,17 +200,19 @@ class _Search:
     def _settle_input_order(self) -> None:
         """First which offers plans as good as this one use at all, then block by block through those."""
         seen = set(self.best)
+        weight = self._weight()
+        objective = self._cost_and_stores(weight)
+        value = weight * self.score.cost + (self.score.stores if weight > 1 else 0)
         while True:
-            unseen = self.programme.units(but=seen)
-            answer = self.programme.minimise(-unseen, self.best, self.deadline)
+            answer = self.programme.find_other(objective, seen, value, self.deadline)
+            if answer.bound is not None and answer.bound > value:
+                break
             if answer.quantities is None or self.problem.score(answer.quantities) != self.score:
                 return
-            if answer.quantities.keys() <= seen:
-                break
             seen |= answer.quantities.keys()
-        if answer.bound != 0:
-            return
         self.programme.only_offers(seen)
+        self.programme.at_most(self.programme.cost(), self.score.cost)
+        self.programme.at_most(self.programme.store_count(), self.score.stores)
         unsettled = self.programme.unsettled(seen)
         while unsettled:
             block, objective = self._first_block(unsettled)
