@@ -18,7 +18,7 @@ from aggregator.catalog.price_jumps import doubt_jumps
 from aggregator.catalog.run_alarms import note_run_end
 from aggregator.catalog.run_changes import describe_changes
 from aggregator.catalog.run_details import count_rejected
-from aggregator.catalog.runs import RunTicket, beat, write_log
+from aggregator.catalog.runs import REPLAY, RunTicket, beat, write_log
 from aggregator.catalog.staging import (
     begin_staging,
     copy_staged,
@@ -149,7 +149,7 @@ def settle_held_run(
         RunRow.store_id == run.store_id,
         RunRow.started_at > run.started_at,
         RunRow.state.in_(("finished", "failed")),
-        RunRow.trigger != "replay",
+        RunRow.trigger != REPLAY,
     )
     if accept and session.scalar(select(newer)):
         raise Conflict(f"a newer run of this store was released since; discard run {public_id}")
@@ -200,9 +200,7 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
         run.held = 0
         run.unchanged = distinct - run.new - run.changed
         # What is read again out of quarantine is never the whole store, and nothing was broken off.
-        run.state = (
-            "finished" if run.is_complete or (run.trigger == "replay" and not run.problem) else "failed"
-        )
+        run.state = "finished" if run.is_complete or (run.trigger == REPLAY and not run.problem) else "failed"
         judge_lastmod(session, run)
         merge_visits(session, run)
         drop_staging(session, run.id)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.alarms import raise_alarm, settle_alarms
+from aggregator.catalog.runs import REPLAY
 from aggregator.db.models import RunRow, StoreRow
 from aggregator.domain.alarms import AlarmKind
 
@@ -31,7 +32,7 @@ def note_run_end(session: Session, run: RunRow) -> None:
 
     What was replayed out of quarantine says nothing of the store.
     """
-    if run.trigger == "replay":
+    if run.trigger == REPLAY:
         return
     store = session.execute(select(StoreRow.slug, StoreRow.name).where(StoreRow.id == run.store_id)).one()
     match run.state:

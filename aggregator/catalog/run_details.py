@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.runs import REPLAY
 from aggregator.catalog.stores import get_run
 from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow
 from aggregator.domain.errors import NotFound
@@ -31,6 +32,7 @@ def get_run_detail(session: Session, public_id: str, *, log_tail: int = 200) -> 
             RunRow.store_id == run.store_id,
             RunRow.started_at < run.started_at,
             RunRow.state.in_(("finished", "failed")),
+            RunRow.trigger != REPLAY,
         )
         .order_by(RunRow.is_complete.desc(), RunRow.started_at.desc())
         .limit(1)

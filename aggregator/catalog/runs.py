@@ -26,6 +26,8 @@ DEAD_AFTER = timedelta(seconds=20)
 # A crawl asked of the queue is asked again if no run began within this time.
 ASK_AGAIN_AFTER = timedelta(seconds=60)
 MOST_LOG_LINES = 1000
+# The trigger of runs that read quarantine again, and not the store.
+REPLAY = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,23 @@ def open_run(
     store.crawl_sent_at = None
     session.flush()
     return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store), _counts_of(run))
+
+
+def open_replay(session: Session, slug: str) -> RunTicket:
+    """Begin a run that asks nothing of the store: what waits in quarantine is read again. The schedule stays.
+
+    Raises NotFound, and Conflict where the store is being crawled.
+    """
+    now = database_now(session)
+    store = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
+    if store is None:
+        raise NotFound("store", slug)
+    if session.scalar(select(RunRow.id).where(RunRow.store_id == store.id, RunRow.state == "running")):
+        raise Conflict(f"{slug} is being crawled; try again when that run has ended")
+    run = RunRow(store_id=store.id, trigger=REPLAY, started_at=now, heartbeat_at=now, attempt=1)
+    session.add(run)
+    session.flush()
+    return RunTicket(run.id, run.attempt, run.public_id, store.id, store_value(store))
 
 
 def _counts_of(run: RunRow) -> CrawlCounts:

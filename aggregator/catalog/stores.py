@@ -188,7 +188,7 @@ def _summaries(session: Session, stores: Select[StoreRow]) -> list[StoreSummary]
     quarantine = {store_id: count for store_id, count in quarantined}  # noqa: C416  # as above
     newest = (
         select(RunRow)
-        .where(RunRow.store_id.in_(store_ids))
+        .where(RunRow.store_id.in_(store_ids), RunRow.trigger != "replay")
         .ext(distinct_on(RunRow.store_id))
         .order_by(RunRow.store_id, RunRow.started_at.desc())
     )

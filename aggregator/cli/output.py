@@ -15,6 +15,8 @@ import click
 
 from aggregator.domain.errors import InvalidInput
 
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @contextmanager
 def result_stream(target: Path | None) -> Iterator[IO[str]]:
