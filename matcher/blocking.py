@@ -12,6 +12,7 @@ from sparse_dot_topn import sp_matmul_topn
 
 from matcher.parallel import over_parts, parts_of
 from matcher.preparation import Floats, Integers, PreparedCatalogue
+from matcher.statistics import CatalogueStatistics
 
 _FEW_STORES = 8
 _NEIGHBOURS_PER_STORE = 15
@@ -54,21 +55,41 @@ class CandidatePairs:
         return len(self.left)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchFeatures:
+    """What neighbours are sought by, one row an offer: unit rows without the words and letters that too many
+    offers hold, and the rare codes (0/1)."""
+
+    words: sparse.csr_matrix
+    grams: sparse.csr_matrix
+    codes: sparse.csr_matrix
+
+
+def search_features(catalogue: PreparedCatalogue) -> SearchFeatures:
+    """The rare part of each offer's words, letters and codes, as the catalogue's statistics tell what is rare."""
+    statistics = catalogue.statistics
+    all_words = np.fromiter(statistics.word_counts.values(), dtype=np.int64)
+    return SearchFeatures(
+        words=_rare_part(catalogue.words, _word_counts(catalogue), all_words, statistics.offers),
+        grams=_rare_part(catalogue.grams, statistics.gram_counts, statistics.gram_counts, statistics.offers),
+        codes=_rare_codes(catalogue),
+    )
+
+
 def candidate_pairs(catalogue: PreparedCatalogue, processes: int = 1) -> CandidatePairs:
     """Every pair worth comparing. Cost grows with the offers and their neighbours, never with their square.
 
     Several processes find the same pairs as one.
     """
-    statistics, count = catalogue.statistics, len(catalogue)
-    one_store_each = not statistics.stores_list_twice
-    words = _rare_part(catalogue.words, _word_counts(catalogue), statistics.offers)
-    grams = _rare_part(catalogue.grams, statistics.gram_counts, statistics.offers)
+    count = len(catalogue)
+    one_store_each = not catalogue.statistics.stores_list_twice
+    sought_by = search_features(catalogue)
     rules = {
         "same GTIN": _equal_keys(catalogue.gtin),
         "same part number": _equal_keys(catalogue.mpn),
-        "shared model code": _shared_codes(catalogue),
-        "similar words": _neighbours(catalogue, words, processes),
-        "similar letters": _neighbours(catalogue, grams, processes),
+        "shared model code": _shared_codes(catalogue, sought_by.codes),
+        "similar words": _neighbours(catalogue, sought_by.words, processes),
+        "similar letters": _neighbours(catalogue, sought_by.grams, processes),
     }
 
     def usable(keys: Integers) -> Integers:
@@ -86,7 +107,9 @@ def candidate_pairs(catalogue: PreparedCatalogue, processes: int = 1) -> Candida
     if len(keys) > _ROOM_FOR_PAIRS:
         named = _distinct(keys for name, keys in found.items() if not name.startswith("similar"))
         keys = _distinct((named, _alike_enough(catalogue, keys, processes)))
-    alike = _look_alikes(catalogue, grams, processes) if one_store_each else np.empty(0, dtype=np.int64)
+    alike = (
+        _look_alikes(catalogue, sought_by.grams, processes) if one_store_each else np.empty(0, dtype=np.int64)
+    )
     left, right = np.divmod(keys, max(count, 1))
     alike_left, alike_right = np.divmod(alike, max(count, 1))
     return CandidatePairs(
@@ -144,16 +167,20 @@ def _equal_keys(group: Integers) -> Integers:
     return _pairs_within(group, _LARGEST_IDENTIFIER_BLOCK)
 
 
-def _shared_codes(catalogue: PreparedCatalogue) -> Integers:
+def _shared_codes(catalogue: PreparedCatalogue, codes: sparse.csr_matrix) -> Integers:
     """Pairs that share a rare code, or where a rare code of one is a part of the other's."""
-    holders = np.asarray(catalogue.codes.sum(axis=0)).ravel()
-    usable = sparse.diags(((holders <= _LARGEST_BLOCK) & (catalogue.rare_code > 0)).astype(np.float32))
-    codes = (catalogue.codes @ usable).tocsr()
-    codes.eliminate_zeros()
     together = (codes @ codes.T).tocoo()
     contained = ((codes @ catalogue.code_contains) @ codes.T).tocoo()
     count = len(catalogue)
     return _distinct((_keys(together.row, together.col, count), _keys(contained.row, contained.col, count)))
+
+
+def _rare_codes(catalogue: PreparedCatalogue) -> sparse.csr_matrix:
+    holders = np.asarray(catalogue.codes.sum(axis=0)).ravel()
+    usable = sparse.diags(((holders <= _LARGEST_BLOCK) & (catalogue.rare_code > 0)).astype(np.float32))
+    codes = (catalogue.codes @ usable).tocsr()
+    codes.eliminate_zeros()
+    return codes
 
 
 def _word_counts(catalogue: PreparedCatalogue) -> Integers:
@@ -164,9 +191,14 @@ def _word_counts(catalogue: PreparedCatalogue) -> Integers:
     return np.rint((catalogue.statistics.offers + 1) / np.exp(rarity - 0.1) - 1).astype(np.int64)
 
 
-def _rare_part(features: sparse.csr_matrix, counts: Integers, offers: int) -> sparse.csr_matrix:
-    """The columns held by so few offers that comparing all holders of each costs a bounded sum an offer."""
-    rising = np.sort(counts).astype(np.float64)
+def _rare_part(
+    features: sparse.csr_matrix, counts: Integers, all_counts: Integers, offers: int
+) -> sparse.csr_matrix:
+    """The columns held by so few offers that comparing all holders of each costs a bounded sum an offer.
+
+    `counts` are those of the columns, `all_counts` those of everything the catalogue's `offers` hold.
+    """
+    rising = np.sort(all_counts).astype(np.float64)
     cost = np.cumsum(rising * rising)
     affordable = int(np.searchsorted(cost, float(_PRODUCTS_PER_OFFER) * offers, side="right"))
     if affordable == len(rising):
@@ -196,25 +228,45 @@ def _neighbours(catalogue: PreparedCatalogue, features: sparse.csr_matrix, proce
             found.append(_keys(outside[near.row], inside[near.col], count))
         return _distinct(found)
     targets = features.T.tocsr()
-    one_store_each = not catalogue.statistics.stores_list_twice
 
     def part(start: int, end: int) -> Integers:
-        near = _most_alike(features[start:end], targets, _NEIGHBOURS_LOOKED_AT)
-        row, column = near.row.astype(np.int64) + start, near.col.astype(np.int64)
-        order = np.lexsort((column, -near.data, row))
-        row, column = row[order], column[order]
-        other = row != column
-        if one_store_each:
-            other &= (store[column] < 0) | (store[column] != store[row])
-        row, column = row[other], column[other]
-        if one_store_each:
-            shop = store[column]
-            early = _rank_within(row * (store.max(initial=0) + 2) + shop) < _NEIGHBOURS_KEPT_PER_STORE
-            row, column = row[early | (shop < 0)], column[early | (shop < 0)]
-        kept = _rank_within(row) < _NEIGHBOURS_KEPT
-        return _keys(row[kept], column[kept], count)
+        near = most_alike(features[start:end], targets)
+        query, found = near.row.astype(np.int64) + start, near.col.astype(np.int64)
+        other = query != found
+        return _keys(
+            *chosen_neighbours(
+                query[other], found[other], near.data[other], store, store, catalogue.statistics
+            ),
+            count,
+        )
 
     return _distinct([np.empty(0, dtype=np.int64), *over_parts(part, count, _ROWS, processes)])
+
+
+def chosen_neighbours(
+    query: Integers,
+    found: Integers,
+    likeness: Floats,
+    query_store: Integers,
+    found_store: Integers,
+    statistics: CatalogueStatistics,
+) -> tuple[Integers, Integers]:
+    """Of the offers found for each query the most alike: in other stores, a few of each, so many in all.
+
+    The stores are those of all queries and of all that can be found, by number.
+    """
+    few_stores = 1 < statistics.stores <= _FEW_STORES
+    order = np.lexsort((found, -likeness, query))
+    query, found = query[order].astype(np.int64), found[order].astype(np.int64)
+    if not statistics.stores_list_twice:
+        shop = found_store[found]
+        foreign = (shop < 0) | (shop != query_store[query])
+        query, found, shop = query[foreign], found[foreign], shop[foreign]
+        rank = _rank_within(query * (found_store.max(initial=0) + 2) + shop)
+        early = (rank < (_NEIGHBOURS_PER_STORE if few_stores else _NEIGHBOURS_KEPT_PER_STORE)) | (shop < 0)
+        query, found = query[early], found[early]
+    kept = _rank_within(query) < (_NEIGHBOURS_PER_STORE * _FEW_STORES if few_stores else _NEIGHBOURS_KEPT)
+    return query[kept], found[kept]
 
 
 def _alike_enough(catalogue: PreparedCatalogue, keys: Integers, processes: int) -> Integers:
@@ -276,13 +328,16 @@ def _nearest(queries: sparse.csr_matrix, others: sparse.csr_matrix, most: int) -
     """The `most` rows of `others` that are most alike to each query: queries x others."""
     targets = others.T.tocsr()
     parts = [
-        _most_alike(queries[start:end], targets, most).tocsr()
+        most_alike(queries[start:end], targets, most).tocsr()
         for start, end in parts_of(queries.shape[0], _ROWS)
     ]
     return sparse.vstack(parts).tocoo()
 
 
-def _most_alike(queries: sparse.csr_matrix, targets: sparse.csr_matrix, most: int) -> sparse.coo_matrix:
+def most_alike(
+    queries: sparse.csr_matrix, targets: sparse.csr_matrix, most: int = _NEIGHBOURS_LOOKED_AT
+) -> sparse.coo_matrix:
+    """The `most` columns of `targets` (features x offers) that are most alike to each query, if at all."""
     return sp_matmul_topn(
         queries,
         targets,
