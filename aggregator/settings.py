@@ -147,6 +147,12 @@ class Settings:
     worker_threads: int = _setting(
         "CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once, 1 to 256.", _whole_number(1, 256)
     )
+    page_seconds: int = _setting(
+        "CLICK2CART_PAGE_SECONDS",
+        30,
+        "Seconds within which a page of a store must have arrived whole, 1 to 600.",
+        _whole_number(1, 600),
+    )
     metrics_token: str | None = _setting(
         "CLICK2CART_METRICS_TOKEN",
         None,
