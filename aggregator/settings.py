@@ -56,6 +56,35 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError(parts.scheme)
+    _ = parts.port  # raises ValueError for one that is no number
+    return text
+
+
+def _site_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    addresses = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in addresses):
+        raise ValueError(text)
+    return addresses
+
+
+def _web_addresses(text: str) -> tuple[str, ...]:
+    addresses = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(urlsplit(address).scheme in {"http", "https"} for address in addresses):
+        raise ValueError(text)
+    return addresses
+
+
 def _locale(text: str) -> str:
     try:
         return str(Locale.parse(text.replace("-", "_")))
@@ -172,6 +201,77 @@ class Settings:
         "en",
         "Language and number format, such as en_GB, unless the visitor's is known.",
         _locale,
+    )
+
+    site_url: str = _setting(
+        "CLICK2CART_SITE_URL",
+        "",
+        "Address of this site as people reach it, such as https://prices.example; links in mails begin with it.",
+        _site_url,
+    )
+    smtp_url: str | None = _setting(
+        "CLICK2CART_SMTP_URL",
+        None,
+        "Mail server: smtp://user:password@host:587 (by STARTTLS) or smtps://host:465; without it no mail is sent.",
+        _smtp_url,
+    )
+    mail_from: str = _setting(
+        "CLICK2CART_MAIL_FROM",
+        "Click2Cart <click2cart@localhost>",
+        "Sender of mails, such as Prices <prices@example.org>.",
+    )
+    alarm_mail: tuple[str, ...] = _setting(
+        "CLICK2CART_ALARM_MAIL",
+        (),
+        "Addresses that alarms are mailed to, comma separated; without it all operators and admins are.",
+        _addresses,
+    )
+    alarm_webhooks: tuple[str, ...] = _setting(
+        "CLICK2CART_ALARM_WEBHOOKS",
+        (),
+        "Addresses that alarms are posted to as signed JSON, comma separated.",
+        _web_addresses,
+    )
+    webhook_secret: str | None = _setting(
+        "CLICK2CART_WEBHOOK_SECRET",
+        None,
+        "Signs webhooks (HMAC-SHA256); without it a key derived from the secret key does.",
+    )
+    stale_after: int = _setting(
+        "CLICK2CART_STALE_AFTER",
+        3,
+        "Crawl intervals without a complete run after which a store is called stale, 1 to 100.",
+        _whole_number(1, 100),
+    )
+    keep_runs: int = _setting(
+        "CLICK2CART_KEEP_RUNS",
+        90,
+        "Days that runs are kept, with their logs and quarantine at most, 1 to 3650.",
+        _whole_number(1, 3650),
+    )
+    keep_logs: int = _setting(
+        "CLICK2CART_KEEP_LOGS",
+        30,
+        "Days that lines of runs' logs are kept, 1 to 3650.",
+        _whole_number(1, 3650),
+    )
+    keep_quarantine: int = _setting(
+        "CLICK2CART_KEEP_QUARANTINE",
+        30,
+        "Days that what could not be read is kept; what is settled a quarter of that, 1 to 3650.",
+        _whole_number(1, 3650),
+    )
+    keep_prices: int = _setting(
+        "CLICK2CART_KEEP_PRICES",
+        3650,
+        "Days that price history is kept, 60 to 36500; an offer's last price before that always is.",
+        _whole_number(60, 36_500),
+    )
+    keep_alarms: int = _setting(
+        "CLICK2CART_KEEP_ALARMS",
+        365,
+        "Days that closed alarms and sent notices are kept, 1 to 3650.",
+        _whole_number(1, 3650),
     )
 
     @classmethod
