@@ -15,6 +15,11 @@ from web.pages import (
     home,
     matches,
     operations,
+    operations_quarantine,
+    operations_runs,
+    operations_settings,
+    operations_stores,
+    operations_system,
     products,
     search,
     stores,
@@ -52,6 +57,11 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         operations,
         add_store,
         matches,
+        operations_runs,
+        operations_stores,
+        operations_settings,
+        operations_quarantine,
+        operations_system,
     ):
         app.register_blueprint(blueprint.pages)
     app.register_blueprint(health.probes)

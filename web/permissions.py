@@ -39,7 +39,9 @@ def admit() -> Response | None:
     if account is None and request.method == "GET":
         return context.go_to(url_for("accounts.sign_in_form", next=request.full_path.rstrip("?")))
     if account is not None and may(account.roles, "operate"):
-        refusal = _("Only an admin may do this. Nothing was changed; ask an admin to do it or to make you one.")
+        refusal = _(
+            "Only an admin may do this. Nothing was changed; ask an admin to do it or to make you one."
+        )
     else:
         refusal = _("These pages are for operators. Sign in with an operator's account.")
     return abort(403, refusal)

@@ -40,11 +40,12 @@ class SignedIn:
     roles: frozenset[str]
 
 
-def invite(session: Session, email: str, role: Role) -> str:
+def invite(session: Session, email: str, role: Role, *, by: int | None = None) -> str:
     """Give an address an account with the role, and make the token of a sign-in link for it.
 
     The link works once within 15 minutes and voids the account's earlier ones. An account that exists keeps
-    its other roles. Raises InvalidInput for an unusable address or role.
+    its other roles. `by` is the account that invites, None the command line. Raises InvalidInput for an unusable
+    address or role.
     """
     address = _read_email(email)
     if role not in ROLES:
@@ -69,7 +70,7 @@ def invite(session: Session, email: str, role: Role) -> str:
             account_id=account_id, token_hash=token_hash(token), expires_at=now + LINK_LIFETIME
         )
     )
-    audit.record(session, None, "account.invited", public_id, role=role)
+    audit.record(session, by, "account.invited", public_id, role=role)
     return token
 
 

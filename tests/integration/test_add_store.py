@@ -322,18 +322,17 @@ def test_only_a_shown_candidate_can_be_believed(session: Session, field: str, so
         believe_source(session, "south", "price", "json_ld")
 
 
-def test_the_choice_is_a_button_on_the_stores_page(operator: Browser, sessions: Sessions) -> None:
+def test_the_choice_is_a_button_on_the_offers_page(operator: Browser, sessions: Sessions) -> None:
     with sessions.begin() as session:
         ambiguous_offer(session, "north")
-    page = operator.page("/operations/stores/north")
-    assert page.count("Believe this source") == 2
-    answer = operator.post("/operations/stores/north/reading-rules", field="price", source="visible_text")
-    assert answer.status_code == 303
-    page = operator.page("/operations/stores/north")
-    assert "From the next crawl on, the price is taken from visible_text." in page
-    assert "believed from the next crawl on" in page
-    assert (
-        operator.post("/operations/stores/north/reading-rules", field="price", source="").status_code == 303
-    )
+        offer = list_quarantine(session, store_slug="north")[0].id
+    address = f"/operations/quarantine/{offer}"
+    assert operator.page(address).count("Believe this source") == 2
+    answer = operator.post(f"{address}/choose", field="price", source="visible_text")
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    page = operator.page(address)
+    assert "From now on, the price is taken from visible_text." in page
+    assert "visible_text" in operator.page("/operations/stores/north/rules")
+    assert operator.post("/operations/stores/north/rules", field="price", source="").status_code == 303
     with sessions() as session:
         assert get_reading_rules(session, "north") == {}

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from aggregator.catalog.probes import Confirmation, get_probe, import_store, list_probes, request_probe
@@ -20,10 +20,10 @@ from aggregator.platforms import StorePlatform, installed_platforms
 from aggregator.secrets import StoreSecrets
 from web import context, probe_words
 from web.db import current_session, roll_back
-from web.pages.operations import admit_operators
+from web.operators import account_id, operators_blueprint
+from web.permissions import needs
 
-pages = Blueprint("add_store", __name__, url_prefix="/operations/add")
-pages.before_request(admit_operators)
+pages = operators_blueprint("add_store", __name__, "/operations/add")
 _OPTION = "option."
 
 
@@ -43,17 +43,19 @@ def words() -> dict[str, object]:
 
 
 @pages.get("")
+@needs("operate")
 def ask() -> str:
     """One field for the address, and what was asked before."""
     return _ask_page(request.args.get("url", ""))
 
 
 @pages.post("")
+@needs("operate")
 def look() -> Response | tuple[str, int]:
     """Ask a worker to look at an address."""
     url = request.form.get("url", "")
     try:
-        probe_id = request_probe(current_session(), url, account_id=_account_id())
+        probe_id = request_probe(current_session(), url, account_id=account_id())
     except InvalidInput as error:
         roll_back()
         return _ask_page(url, problem=str(error)), 400
@@ -61,17 +63,19 @@ def look() -> Response | tuple[str, int]:
 
 
 @pages.get("/<probe_id>")
+@needs("operate")
 def show(probe_id: str) -> Response | str:
     """What was found; once imported, the way to the first run."""
     probe = get_probe(current_session(), probe_id)
     if probe.store_slug is not None:
         runs = list_runs(current_session(), store_slug=probe.store_slug, limit=1)
         if runs and runs[0].started_at >= probe.created_at:
-            return context.go_to(url_for("operations.run", run_id=runs[0].id), 302)
+            return context.go_to(url_for("operations_runs.show", run_id=runs[0].id), 302)
     return _probe_page(probe, _proposed(probe))
 
 
 @pages.post("/<probe_id>")
+@needs("operate")
 def confirm(probe_id: str) -> Response | tuple[str, int]:
     """Register the store with what was confirmed, and crawl it now."""
     session = current_session()
@@ -81,7 +85,7 @@ def confirm(probe_id: str) -> Response | tuple[str, int]:
             probe_id,
             _confirmation(request.form),
             seal=StoreSecrets.from_settings(context.current_settings()).seal,
-            account_id=_account_id(),
+            account_id=account_id(),
         )
     except InvalidInput as error:
         roll_back()
@@ -90,11 +94,6 @@ def confirm(probe_id: str) -> Response | tuple[str, int]:
         # Pressed twice: the page says what came of the first.
         roll_back()
     return context.go_to(url_for("add_store.show", probe_id=probe_id))
-
-
-def _account_id() -> int | None:
-    account = context.current_account()
-    return account.account_id if account else None
 
 
 def _ask_page(url: str, *, problem: str | None = None) -> str:

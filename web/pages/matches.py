@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, flash, render_template, request, url_for
+from flask import Response, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
 from aggregator.catalog.reviews import (
@@ -29,28 +29,31 @@ from aggregator.domain.errors import ContradictedVerdict, InvalidInput
 from aggregator.domain.matches import PairFilter, PairReview
 from web import context
 from web.db import current_session, roll_back
-from web.pages.operations import admit_operators
+from web.operators import operators_blueprint
 from web.pair_facts import pair_facts, price_gap
+from web.permissions import needs
 from web.title_differences import compare_titles
 
-pages = Blueprint("matches", __name__, url_prefix="/operations/matches")
-pages.before_request(admit_operators)
+pages = operators_blueprint("matches", __name__, "/operations/matches")
 _SHOWN = 50
 
 
 @pages.get("")
+@needs("operate")
 def index() -> str:
     """The pair that is worth most."""
     return _page(find_next_review(current_session(), _filter()))
 
 
 @pages.get("/<review_id>")
+@needs("operate")
 def show(review_id: str) -> str:
     """A certain pair, settled or not."""
     return _page(get_review(current_session(), review_id))
 
 
 @pages.post("/<review_id>")
+@needs("operate")
 def decide(review_id: str) -> Response | tuple[str, int]:
     """Same, not the same, variant, or skip; then the next pair."""
     session, account_id = current_session(), _account_id()
@@ -68,6 +71,7 @@ def decide(review_id: str) -> Response | tuple[str, int]:
 
 
 @pages.post("/undo")
+@needs("operate")
 def undo() -> Response:
     """Take back what this person did last, and show that pair again."""
     review_id = undo_last(current_session(), _account_id())
@@ -77,6 +81,7 @@ def undo() -> Response:
 
 
 @pages.get("/verdicts")
+@needs("operate")
 def verdicts() -> str:
     """What people said, the newest first."""
     words, mine = request.args.get("q", "").strip()[:200], "mine" in request.args
@@ -97,6 +102,7 @@ def verdicts() -> str:
 
 
 @pages.post("/verdicts/<verdict_id>/withdraw")
+@needs("operate")
 def withdraw(verdict_id: str) -> Response:
     """Take one verdict back, whoever said it."""
     withdraw_verdict(current_session(), verdict_id, account_id=_account_id())
@@ -105,6 +111,7 @@ def withdraw(verdict_id: str) -> Response:
 
 
 @pages.post("/products/<product_id>/part")
+@needs("operate")
 def part(product_id: str) -> Response | tuple[str, int]:
     """An offer on a product's page is another product."""
     try:
@@ -115,6 +122,7 @@ def part(product_id: str) -> Response | tuple[str, int]:
 
 
 @pages.post("/products/<product_id>/join")
+@needs("operate")
 def join(product_id: str) -> Response | tuple[str, int]:
     """A product's page and another one are the same product."""
     try:

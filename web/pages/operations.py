@@ -1,96 +1,83 @@
-"""Operators' pages: stores with their health, runs, quarantine, reading rules, and "crawl now"."""
+"""The operators' first page: every store with its health, to filter and sort."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
-from aggregator.catalog.quarantine import list_quarantine
-from aggregator.catalog.reading_rules import believe_source, forget_rule, get_reading_rules
-from aggregator.catalog.stores import (
-    get_run,
-    get_store_summary,
-    get_totals,
-    list_runs,
-    list_stores,
-    request_crawl,
-)
+from aggregator.catalog.alarms import list_alarms
+from aggregator.catalog.processes import list_processes
+from aggregator.catalog.store_health import list_store_health
+from aggregator.catalog.stores import get_totals, list_runs, list_stores, request_crawl
+from aggregator.domain.normalization.names import fold
+from aggregator.domain.operations import StoreHealth, StoreSummary
 from web import context
 from web.db import current_session
-from web.store_health import health, run_words, yield_share
+from web.operators import account_id, operators_blueprint
+from web.permissions import needs
+from web.store_health import needs_attention
 
-pages = Blueprint("operations", __name__, url_prefix="/operations")
+pages = operators_blueprint("operations", __name__, "/operations")
 
-
-@pages.before_request
-def admit_operators() -> Response | None:
-    """Strangers may sign in; people without the role are told so."""
-    if not context.may_operate():
-        if context.current_account() is None and request.method == "GET":
-            return context.go_to(url_for("accounts.sign_in_form", next=request.path))
-        abort(403, _("These pages are for operators. Sign in with an operator's account."))
-    return None
-
-
-@pages.context_processor
-def words() -> dict[str, object]:
-    """What the operators' templates call."""
-    return {"health": health, "run_words": run_words, "yield_share": yield_share}
+_FAR = datetime.max.replace(tzinfo=UTC)
+_SORTS: dict[str, Callable[[StoreSummary], Any]] = {
+    "name": lambda store: fold(store.name),
+    "offers": lambda store: -store.offer_count,
+    "read": lambda store: store.checked_at or _FAR.replace(year=1),
+    "next": lambda store: store.next_crawl_at or _FAR,
+    "quarantine": lambda store: -store.open_quarantine,
+}
 
 
 @pages.get("")
+@needs("operate")
 def index() -> str:
     """The whole catalogue at a glance."""
     session = current_session()
+    stores = list_stores(session)
+    health = list_store_health(session)
+    shown = [store for store in stores if _is_chosen(store, health[store.slug])]
+    sort = request.args.get("sort", "name")
+    shown.sort(key=_SORTS.get(sort, _SORTS["name"]))
     return render_template(
         "operations/index.html",
         totals=get_totals(session),
-        stores=list_stores(session),
-        runs=list_runs(session, limit=30),
+        stores=shown,
+        store_count=len(stores),
+        attention_count=sum(needs_attention(store, health[store.slug]) for store in stores),
+        more=health,
+        sort=sort if sort in _SORTS else "name",
+        show=request.args.get("show", ""),
+        text=request.args.get("q", ""),
+        runs=list_runs(session, limit=8),
+        alarms=list_alarms(session, limit=5),
+        processes=list_processes(session),
     )
-
-
-@pages.get("/runs/<run_id>")
-def run(run_id: str) -> str:
-    """One run as a story."""
-    return render_template("operations/run.html", run=get_run(current_session(), run_id))
-
-
-@pages.get("/stores/<slug>")
-def store(slug: str) -> str:
-    """One store: its runs, and what could not be read of it."""
-    session = current_session()
-    return render_template(
-        "operations/store.html",
-        store=get_store_summary(session, slug),
-        runs=list_runs(session, store_slug=slug, limit=20),
-        quarantine=list_quarantine(session, store_slug=slug, limit=100),
-        rules=get_reading_rules(session, slug),
-    )
-
-
-@pages.post("/stores/<slug>/reading-rules")
-def set_reading_rule(slug: str) -> Response:
-    """Believe one source about a field from the next crawl on, or (without a source) no longer."""
-    account = context.current_account()
-    account_id = account.account_id if account else None
-    field, source = request.form.get("field", ""), request.form.get("source", "")
-    if source:
-        believe_source(current_session(), slug, field, source, account_id=account_id)
-        words = _(
-            "From the next crawl on, the %(field)s is taken from %(source)s.", field=field, source=source
-        )
-    else:
-        forget_rule(current_session(), slug, field, account_id=account_id)
-        words = _("The rule about the %(field)s is taken back; it holds until the next crawl.", field=field)
-    flash(words, "reading")
-    return context.go_to(url_for("operations.store", slug=slug, _anchor="quarantine"))
 
 
 @pages.post("/stores/<slug>/crawl")
+@needs("operate")
 def crawl(slug: str) -> Response:
     """Ask for a crawl: the store becomes due now and a worker takes it."""
-    account = context.current_account()
-    request_crawl(current_session(), slug, account_id=account.account_id if account else None)
+    request_crawl(current_session(), slug, account_id=account_id())
     flash(_("Asked for. A worker begins within seconds; this page follows it."), "crawl")
     return context.go_to(context.local_path(request.form.get("next"), url_for("operations.index")))
+
+
+def _is_chosen(store: StoreSummary, health: StoreHealth) -> bool:
+    text = fold(request.args.get("q", "").strip()[:100])
+    if text and not any(text in fold(part) for part in (store.name, store.slug, store.url, store.platform)):
+        return False
+    match request.args.get("show"):
+        case "attention":
+            return needs_attention(store, health)
+        case "paused":
+            return not store.is_active
+        case "running":
+            return store.last_run is not None and store.last_run.state == "running"
+        case _other:
+            return True

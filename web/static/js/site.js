@@ -47,18 +47,33 @@ for (const code of document.querySelectorAll("code[data-copy]")) {
 // Operators' pages follow what happens, without losing the place or what is being typed or read.
 const live = document.querySelector("[data-live]");
 if (live) {
+  // What is the same link, button or section in the old and the fresh part.
+  const same = (element) => {
+    if (!element || !live.contains(element)) return null;
+    if (element.id) return `#${CSS.escape(element.id)}`;
+    const href = element.getAttribute("href");
+    return href ? `[href="${CSS.escape(href)}"]` : "";
+  };
   setInterval(async () => {
-    if (document.hidden || live.contains(document.activeElement)) return;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (!answer?.ok) return;
+    const active = document.activeElement;
+    const place = same(active);
+    // A button or a list that somebody is at stays as it is.
+    if (document.hidden || place === "") return;
+    const source = live.dataset.source ?? location.href;
+    const answer = await fetch(source, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok || document.activeElement !== active) return;
     if (answer.redirected) {
       if ("follow" in live.dataset) location.replace(answer.url);
       return;
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-live]");
+    const fresh = live.dataset.source ? page.body : page.querySelector("[data-live]");
     // What was waited for has come, and is a page of its own.
     if (!fresh && "follow" in live.dataset) location.reload();
-    if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+    if (!fresh || fresh.innerHTML === live.innerHTML) return;
+    const scrolled = live.querySelector(".log")?.scrollTop;
+    live.replaceChildren(...fresh.childNodes);
+    if (scrolled !== undefined) live.querySelector(".log")?.scrollTo(0, scrolled);
+    if (place) live.querySelector(place)?.focus({ preventScroll: true });
   }, (Number(live.dataset.live) || 4) * 1000);
 }
