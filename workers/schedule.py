@@ -17,13 +17,16 @@ from sqlalchemy.exc import DBAPIError
 
 from aggregator.catalog.matches import matching_is_due
 from aggregator.catalog.probes import due_probes
+from aggregator.catalog.processes import list_processes
 from aggregator.catalog.runs import due_stores
 from aggregator.catalog.schedules import right_planned_times
 from aggregator.catalog.store_removal import removal_is_due
+from aggregator.notifications.outbox import has_due_notices
 from aggregator.settings import Settings
 from workers.broker import load_actors
 from workers.context import WorkContext, working
 from workers.heartbeat import beating
+from workers.telling import deliver_notices, look_around
 
 log = logging.getLogger("click2cart.clock")
 
@@ -31,6 +34,7 @@ log = logging.getLogger("click2cart.clock")
 _LEADER_LOCK = 0x436C_6F63
 TICK_SECONDS = 2
 UPKEEP_SECONDS = 3600
+WATCH_SECONDS = 15
 JUMP_SECONDS = 10
 
 
@@ -92,6 +96,24 @@ def tick(context: WorkContext) -> None:
         remove_stores.send()
 
 
+def look_and_tell(context: WorkContext) -> None:
+    """See what is wrong, and have it told: by a worker, or here where none lives or the broker is away."""
+    from workers.actors.notices import send_notices
+
+    with context.sessions.begin() as session:
+        look_around(session, context.settings)
+        if not has_due_notices(session):
+            return
+        has_worker = any(one.is_alive and one.kind == "worker" for one in list_processes(session))
+    try:
+        if has_worker:
+            send_notices.send()
+            return
+    except (RedisError, BrokerConnectionError):
+        log.warning("the broker does not answer; notices are sent from here")
+    deliver_notices(context.settings, context.sessions)
+
+
 class JumpWatch:
     """Notices that the system's clock was set: against the time that really passed, which nobody sets."""
 
@@ -142,12 +164,21 @@ def run_clock(settings: Settings) -> None:
             except (DBAPIError, RedisError, BrokerConnectionError) as error:
                 log.warning("nothing was asked for: %s", str(error).splitlines()[0])
 
+        def led_watch() -> None:
+            if not leadership.is_held():
+                return
+            try:
+                look_and_tell(context)
+            except DBAPIError as error:
+                log.warning("nobody was told of anything: %s", str(error).splitlines()[0])
+
         def led_upkeep() -> None:
             if leadership.is_held():
                 forget_old_rows.send()
 
         scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
+        scheduler.add_job(led_watch, "interval", seconds=WATCH_SECONDS)
         scheduler.add_job(led_upkeep, "interval", seconds=UPKEEP_SECONDS)
         scheduler.start()
         with beating(context.sessions, "clock", leads=leadership.was_held):

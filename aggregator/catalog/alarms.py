@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,8 @@ def raise_alarm(
     session.execute(
         opened.on_conflict_do_update(
             index_elements=["kind", "subject"],
-            index_where=AlarmRow.state != "closed",
+            # Spelt out: a bound value would match no index once the statement is prepared.
+            index_where=text("state <> 'closed'"),
             set_={**said, "sightings": AlarmRow.sightings + 1},
         )
     )

@@ -9,6 +9,7 @@ Click2CartError                 anything we can explain in one line
 ├── TooManyAttempts             a limit on tries is reached                                     exit 1, HTTP 429
 ├── EnvironmentProblem          this machine or a server it needs: port, disk, database         exit 2, HTTP 503
 │   └── SchemaMismatch          the database is newer or older than this program
+├── NotDelivered                a notice could not be handed over                              retryable unless final
 └── StoreError                  a store could not be read
     ├── FetchRefused            our own guard or the store's robots.txt forbids the address
     ├── FetchFailed             the network or the server failed                                retryable
@@ -79,6 +80,17 @@ class EnvironmentProblem(Click2CartError):
 
 class SchemaMismatch(EnvironmentProblem):
     """The database's schema is not this program's."""
+
+
+class NotDelivered(Click2CartError):
+    """A notice could not be handed over; `is_final` where trying again is in vain."""
+
+    exit_code = 1
+
+    def __init__(self, recipient: str, problem: str, *, is_final: bool = False) -> None:
+        self.recipient, self.problem, self.is_final = recipient, problem, is_final
+        self.retryable = not is_final
+        super().__init__(f"{recipient}: {problem}")
 
 
 class StoreError(Click2CartError):

@@ -119,7 +119,11 @@ class OfferPriceRow(Row):
     """Price history: append-only, one row when the price, its kind or the availability changed."""
 
     __tablename__ = "offer_prices"
-    __table_args__ = (PrimaryKeyConstraint("offer_id", "recorded_at"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("offer_id", "recorded_at"),
+        # Rows come in the order of time, so that a few pages say where the old ones are.
+        Index("ix_offer_prices_recorded_at", "recorded_at", postgresql_using="brin"),
+    )
 
     offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id", ondelete="CASCADE"))
     recorded_at: Mapped[datetime]

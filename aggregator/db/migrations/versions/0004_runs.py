@@ -71,6 +71,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("product_id is not null"),
     )
+    op.create_index(
+        "ix_offer_prices_recorded_at", "offer_prices", ["recorded_at"], unique=False, postgresql_using="brin"
+    )
     op.add_column("stores", _json("offer_rules"))
     op.add_column("stores", _json("judgement_limits"))
     for name in _RUN_COUNTS:
@@ -201,6 +204,7 @@ def downgrade() -> None:
     op.drop_table("run_log")
     for name in ("difference", "anomalies", "stage_seconds", "rejected", "listed", *_RUN_COUNTS):
         op.drop_column("runs", name)
+    op.drop_index("ix_offer_prices_recorded_at", table_name="offer_prices", postgresql_using="brin")
     op.drop_index("ix_offers_product_id", table_name="offers")
     op.create_index(op.f("ix_offers_product_id"), "offers", ["product_id"], unique=False)
     op.execute("update offers set run_id = null where run_id not in (select id from runs)")

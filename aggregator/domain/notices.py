@@ -1,0 +1,49 @@
+"""Notices: one message to one recipient, on its way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+Channel = Literal["mail", "webhook"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotice:
+    """A message to be sent. Of several with one `dedupe_key` the first is sent, the others are not kept.
+
+    `content` is {"subject", "text", "html"} for a mail, and the JSON document for a webhook. `topic` names what it is
+    about ("alarms"); `recipient` is a mail address or a web address.
+    """
+
+    topic: str
+    channel: Channel
+    recipient: str
+    dedupe_key: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message that somebody has taken to send it now. Its `id` stays the same however often it is tried."""
+
+    id: str
+    topic: str
+    channel: Channel
+    recipient: str
+    content: Mapping[str, Any]
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxState:
+    """What waits, what was given up, and since when the oldest one is overdue."""
+
+    waiting: int
+    retried: int
+    given_up: int
+    oldest_waiting_at: datetime | None
+    last_problem: str | None
