@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, any_, exists, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from aggregator.catalog.matches import standing_verdicts
-from aggregator.db.models import OfferRow, StoreRow
+from aggregator.db.models import MatchVerdictRow, OfferRow, StoreRow
 from matcher.records import OfferRecord, Verdict
 
 _COLUMNS = (
@@ -68,6 +68,36 @@ def read_current(session: Session) -> list[OfferRecord]:
     return [replace(_record(row), offer_id=row.public_id) for row in _rows(session)]
 
 
+def read_judged(session: Session, others: int) -> tuple[list[OfferRecord], list[tuple[str, str, bool]]]:
+    """What people said, to learn from: offers by their public ids, and (left, right, whether they are one).
+
+    Beside the offers that were judged come up to `others` more, always the same ones: how rare a word is,
+    and who the rivals are, can only be told in company.
+    """
+    left, right = aliased(OfferRow), aliased(OfferRow)
+    said = session.execute(
+        select(left.public_id, right.public_id, MatchVerdictRow.verdict == "same", left.id, right.id)
+        .select_from(MatchVerdictRow)
+        .join(left, left.id == MatchVerdictRow.left_offer_id)
+        .join(right, right.id == MatchVerdictRow.right_offer_id)
+        .where(MatchVerdictRow.withdrawn_at.is_(None))
+        .order_by(MatchVerdictRow.id)
+    ).all()
+    judged = {offer_id for row in said for offer_id in (row[3], row[4])}
+    company = session.scalars(
+        select(OfferRow.id)
+        .where(OfferRow.gone_at.is_(None))
+        .order_by(func.md5(OfferRow.public_id), OfferRow.id)
+        .limit(others)
+    )
+    wanted = literal(sorted(judged.union(company)), ARRAY(BigInteger))
+    records = [
+        replace(_record(row), offer_id=row.public_id)
+        for row in _rows(session, OfferRow.id == any_(wanted), with_gone=True)
+    ]
+    return records, [(row[0], row[1], row[2]) for row in said]
+
+
 def record_id(offer_id: int) -> str:
     """An inner offer id that sorts as text as it does as a number, so that the oldest offer names a cluster."""
     return f"{offer_id:012d}"
@@ -83,11 +113,14 @@ def _read(
     return tuple(records), read_as
 
 
-def _rows(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Row[*tuple[Any, ...]]]:
+def _rows(
+    session: Session, *conditions: ColumnElement[bool], with_gone: bool = False
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    current = () if with_gone else (OfferRow.gone_at.is_(None),)
     statement = (
         select(*_COLUMNS)
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
-        .where(OfferRow.gone_at.is_(None), *conditions)
+        .where(*current, *conditions)
         .order_by(OfferRow.id)
     )
     yield from session.execute(statement, execution_options={"yield_per": _FETCHED_AT_ONCE})

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.settings import Settings
+from matcher.catalogue_cli import known_json, link, read_known_pair, told_word, verdicts
 from matcher.clustering import Partition
 from matcher.engines.local import Outcome, Scoring, clusters_by_offer, partition, score_candidates
 from matcher.evaluation import Evaluation, evaluate
@@ -23,6 +25,9 @@ from matcher.preparation import prepare
 from matcher.records import OfferRecord
 from matcher.training import TrainingCatalogue
 from matcher.training import train as train_model
+
+if TYPE_CHECKING:
+    from aggregator.catalog.match_links import KnownPair
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -149,6 +154,10 @@ def train(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_json: bool) -> None:
     """Say why two offers are taken for one product, or not: ids of a file, or of the catalogue."""
+    known = None if offers else read_known_pair(offer, other_offer)
+    if known and known.evidence and model == SHIPPED_MODEL:
+        _print_known(known, as_json)
+        return
     match_model = MatchModel.load(model)
     records = read_offers(offers) if offers else _catalogue_records()
     scoring = score_candidates(prepare(records), match_model)
@@ -168,6 +177,7 @@ def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_j
             "outcome": outcome.value,
             "model_version": match_model.version,
             "evidence": [asdict(one) for one in evidence],
+            "verdict": known_json(known)["verdict"] if known else None,
         }
         click.echo(json.dumps(value, ensure_ascii=False))
         return
@@ -175,25 +185,28 @@ def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_j
         record = scoring.catalogue.records[position]
         click.echo(f"{record.offer_id}  {record.store or 'store unknown'}: {record.title}")
     click.echo(f"probability {probability:.3f}, {outcome.value}")
+    if known and known.word:
+        click.echo(told_word(known))
     for one in evidence:
         click.echo(f"{one.weight:+7.2f}  {one.sentence}")
 
 
-@match.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def link(as_json: bool) -> None:
-    """Link the offers that wait in the catalogue: make products of them, with evidence."""
-    from aggregator.db.session import database
-    from matcher.linker import link_pending_offers
-
-    with database(Settings.from_env()) as sessions:
-        report = link_pending_offers(sessions)
+def _print_known(known: KnownPair, as_json: bool) -> None:
+    """What the catalogue kept of the linking that decided about the pair."""
     if as_json:
-        click.echo(json.dumps(asdict(report)))
-    else:
-        click.echo(
-            f"{report.linked} offers linked, {report.products} products made, {report.doubtful} pairs are doubtful"
-        )
+        click.echo(json.dumps(known_json(known), ensure_ascii=False))
+        return
+    for offer_id, store, title in known.titles:
+        click.echo(f"{offer_id}  {store}: {title}")
+    click.echo(f"probability {known.probability or 0:.3f}, {known.outcome}")
+    if known.word:
+        click.echo(told_word(known))
+    for one in known.evidence:
+        click.echo(f"{one.weight:+7.2f}  {one.sentence}")
+
+
+match.add_command(link)
+match.add_command(verdicts)
 
 
 def _catalogue_records() -> list[OfferRecord]:

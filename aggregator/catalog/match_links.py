@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from aggregator.db.copy import copy_rows
+from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import new_public_id
 from aggregator.domain.products import Evidence
 
@@ -91,6 +93,79 @@ def keep_links(
     _keep_merged(session, model_version)
     _keep_doubtful(session, model_version)
     _keep_relations(session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPair:
+    """What the catalogue knows about a pair: the matcher's evidence, if it is kept, and a person's standing word.
+
+    `outcome` is "merged" or "apart" by where the offers are now, "doubtful" while the pair waits.
+    """
+
+    titles: tuple[tuple[str, str, str], tuple[str, str, str]]
+    outcome: str
+    probability: float | None
+    evidence: tuple[Evidence, ...]
+    model_version: str
+    word: str | None
+    said_by: str | None
+    said_at: datetime | None
+
+
+def get_known_pair(session: Session, offer_id: str, other_offer_id: str) -> KnownPair:
+    """What is known about two offers (public ids); raises NotFound. `titles` are (id, store, title) of each."""
+    offers = {
+        row.public_id: row
+        for row in session.execute(
+            text(
+                """
+                select o.id, o.public_id, o.title, o.product_id, s.name as store
+                from offers o join stores s on s.id = o.store_id where o.public_id in (:one, :other)
+                """
+            ),
+            {"one": offer_id, "other": other_offer_id},
+        )
+    }
+    for wanted in (offer_id, other_offer_id):
+        if wanted not in offers:
+            raise NotFound("offer", wanted)
+    one, other = offers[offer_id], offers[other_offer_id]
+    pair = {"low": min(one.id, other.id), "high": max(one.id, other.id)}
+    found = session.execute(
+        text(
+            """
+            select probability, evidence, model_version, false as is_open
+            from match_links where offer_id = :low and other_offer_id = :high and outcome = 'merged'
+            union all
+            select probability, evidence, model_version, settled_at is null
+            from match_reviews
+            where left_offer_id = :low and right_offer_id = :high and evidence <> '[]'::jsonb
+            limit 1
+            """
+        ),
+        pair,
+    ).first()
+    said = session.execute(
+        text(
+            """
+            select v.verdict, v.created_at, a.email from match_verdicts v left join accounts a on a.id = v.account_id
+            where v.left_offer_id = :low and v.right_offer_id = :high and v.withdrawn_at is null
+            """
+        ),
+        pair,
+    ).first()
+    is_one = one.product_id is not None and one.product_id == other.product_id
+    waits = found is not None and found.is_open and not is_one
+    return KnownPair(
+        titles=((one.public_id, one.store, one.title), (other.public_id, other.store, other.title)),
+        outcome="merged" if is_one else "doubtful" if waits else "apart",
+        probability=found.probability if found else None,
+        evidence=tuple(Evidence(**item) for item in found.evidence) if found else (),
+        model_version=found.model_version if found else "",
+        word=said.verdict if said else None,
+        said_by=said.email if said else None,
+        said_at=said.created_at if said else None,
+    )
 
 
 def evidence_json(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
