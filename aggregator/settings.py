@@ -182,6 +182,12 @@ class Settings:
         "Seconds within which a page of a store must have arrived whole, 1 to 600.",
         _whole_number(1, 600),
     )
+    feed_seconds: int = _setting(
+        "CLICK2CART_FEED_SECONDS",
+        3_600,
+        "Seconds within which a whole feed must have arrived, 1 to 86400.",
+        _whole_number(1, 86_400),
+    )
     metrics_token: str | None = _setting(
         "CLICK2CART_METRICS_TOKEN",
         None,
