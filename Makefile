@@ -44,8 +44,8 @@ format: setup ## Format the code and mend what can be mended by itself
 prove: setup ## Run the long proofs of which `make test` holds a sample
 	@$(PYTEST) -m prove -n 2 -v
 
-bench: setup ## Measure, and print the tables of docs/benchmarks.md
-	@$(VENV)/bin/python -m benchmarks
+bench: setup ## Measure, and print the tables of docs/benchmarks.md (DATA= a folder of public matching sets)
+	@$(VENV)/bin/python -m benchmarks $(if $(DATA),--data $(DATA))
 
 lock: ## Write requirements.lock anew (needs uv on the PATH)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
