@@ -113,7 +113,7 @@ def page(operator: BrowserContext, desk: ReviewDesk) -> Iterator[Page]:
 
 
 def pair_shown(page: Page) -> str:
-    address = page.locator("form.decide").get_attribute("action")
+    address = page.locator("form.pair-decide").get_attribute("action")
     assert address is not None
     return address.split("?")[0].rpartition("/")[2]
 
@@ -123,7 +123,7 @@ def press(page: Page, key: str) -> str:
     pair = pair_shown(page)
     page.keyboard.press(key)
     page.wait_for_function(
-        "pair => !document.querySelector(`form.decide[action*='${pair}']`) && !document.querySelector('[aria-busy]')",
+        "pair => !document.querySelector(`form.pair-decide[action*='${pair}'], [aria-busy]`)",
         arg=pair,
     )
     return pair
@@ -256,11 +256,11 @@ def test_keys_never_act_while_somebody_types_and_can_be_switched_off(page: Page,
     assert pair_shown(page) == pair
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("?")
-    switch = page.get_by_label("Single keys decide")
-    switch.uncheck()
+    switch = page.get_by_label("Use no keys in this browser")
+    switch.check()
     page.keyboard.press("n")
     page.reload()
-    expect(switch).not_to_be_checked()
+    expect(switch).to_be_checked()
     page.keyboard.press("n")
     assert pair_shown(page) == pair
     with desk.sessions() as session:

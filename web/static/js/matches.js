@@ -1,18 +1,17 @@
 // Deciding without a page load: forms work without this file, keys and the quick next pair come with it.
 
-const KEPT = "match-keys";
-const help = document.querySelector(".keys");
-const keysSwitch = document.querySelector("[data-keys-switch]");
+const help = document.querySelector("[data-keys]");
+const off = document.querySelector("[data-keys-off]");
 let isBusy = false;
 
 try {
-  keysSwitch.checked = localStorage.getItem(KEPT) !== "off";
+  off.checked = localStorage.getItem("console-keys") === "off";
 } catch {
   // Without storage the keys are simply on.
 }
-keysSwitch.addEventListener("change", () => {
+off.addEventListener("change", () => {
   try {
-    localStorage.setItem(KEPT, keysSwitch.checked ? "on" : "off");
+    localStorage.setItem("console-keys", off.checked ? "off" : "on");
   } catch {
     // The choice then holds for this page.
   }
@@ -21,7 +20,7 @@ keysSwitch.addEventListener("change", () => {
 const isTyping = (target) => target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
-  if (!keysSwitch.checked || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (off.checked || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (isTyping(event.target)) return;
   if (event.key === "?") {
     help.open = !help.open;
