@@ -223,7 +223,7 @@ def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: Catal
     joined_owner, joined_number, part_owner, part_number = [], [], [], []
     for length in (2, 3):
         owner, run = _runs_that_may_be_codes(titles.pieces, length)
-        distinct, which = np.unique(run, axis=0, return_inverse=True)
+        distinct, which = _distinct_rows(run, len(titles.pieces.names))
         usable = np.full(len(distinct), -1, dtype=np.int64)
         for index, parts in enumerate(distinct.tolist()):
             joined = "".join(titles.pieces.names[part] for part in parts)
@@ -231,7 +231,6 @@ def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: Catal
                 joined
             ):
                 usable[index] = number(joined)
-        which = which.ravel()
         hit = usable[which] >= 0
         joined_owner.append(owner[hit])
         joined_number.append(usable[which[hit]])
@@ -267,6 +266,17 @@ def _runs_that_may_be_codes(pieces: ValueLists, length: int) -> tuple[Integers, 
     usable &= np.max([sizes[part] for part in parts], axis=0) <= 12
     usable &= np.any([digits[part] for part in parts], axis=0)
     return owners[:count][usable], np.column_stack([part[usable] for part in parts])
+
+
+def _distinct_rows(
+    rows: npt.NDArray[np.int32], width: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Each row of numbers below `width` once, and for each row which of them it is."""
+    which = np.zeros(len(rows), dtype=np.int64)
+    first = np.zeros(min(len(rows), 1), dtype=np.int64)
+    for column in rows.T:
+        _, first, which = np.unique(which * width + column, return_index=True, return_inverse=True)
+    return rows[first], which
 
 
 def _containment(names: Sequence[str]) -> sparse.csr_matrix:
