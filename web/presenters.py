@@ -21,7 +21,7 @@ from flask_babel import gettext as _
 
 from aggregator.domain.identifiers import shown_gtin
 from aggregator.domain.money import Money
-from aggregator.domain.products import MovedProduct, ProductCard, VariantView
+from aggregator.domain.products import DoubtfulView, MovedProduct, ProductCard, RelatedView, VariantView
 from aggregator.domain.vocabulary import Availability, ItemCondition
 from aggregator.settings import Settings
 
@@ -192,12 +192,16 @@ def plain_amount(amount: Decimal | None) -> str:
     return "" if amount is None else format(amount, "f").removesuffix(".00")
 
 
-def product_path(product: ProductCard | VariantView | MovedProduct) -> str:
+# All that stands at a product's address: an id and a slug.
+Addressed = ProductCard | VariantView | RelatedView | DoubtfulView | MovedProduct
+
+
+def product_path(product: Addressed) -> str:
     """The product's one address: its id decides, its slug is for people."""
     return url_for("products.show", key=product_key(product))
 
 
-def product_key(product: ProductCard | VariantView | MovedProduct) -> str:
+def product_key(product: Addressed) -> str:
     """What stands in the product's address: "id-slug", or the id alone where no slug could be made."""
     return f"{product.id}-{product.slug}" if product.slug else product.id
 

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aggregator.domain.money import Money
-from aggregator.domain.products import OfferView, ProductCard, ProductDetail, ShippingEstimate
+from aggregator.domain.products import (
+    OfferView,
+    ProductCard,
+    ProductDetail,
+    RelatedView,
+    ShippingEstimate,
+    VariantView,
+)
 from web.presenters import product_path
 
 
@@ -26,12 +33,33 @@ def product(card: ProductCard) -> dict[str, Any]:
 
 
 def product_detail(detail: ProductDetail) -> dict[str, Any]:
-    """One product with its offers, cheapest total first."""
+    """One product with its offers, cheapest total first, and the products around it."""
     return {
         **product(detail.card),
         "gtin": detail.gtin,
         "mpn": detail.mpn,
         "offers": [offer(one) for one in detail.offers],
+        "variants": [{**neighbour(one), "attributes": dict(one.attributes)} for one in detail.variants],
+        "related": [{**neighbour(one), "relationship": one.how} for one in detail.related],
+        "may_be_same": [
+            {
+                "id": one.id,
+                "title": one.other_title,
+                "probability": round(one.probability, 4),
+                "url": product_path(one),
+            }
+            for one in detail.doubtful
+        ],
+    }
+
+
+def neighbour(view: VariantView | RelatedView) -> dict[str, Any]:
+    """Another product, as the product it belongs to names it."""
+    return {
+        "id": view.id,
+        "title": view.title,
+        "lowest_price": price(view.lowest_price),
+        "url": product_path(view),
     }
 
 
