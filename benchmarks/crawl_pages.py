@@ -22,12 +22,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 _WORDS = (
     "stainless steel kettle lamp wireless compact robust garden outdoor travel ceramic handmade oak cotton quiet "
     "bright series edition black white silver double wall litre watt energy class warranty design office kitchen "
     "bathroom portable foldable adjustable height premium classic modern soft hard light heavy small large"
 ).split()
+# What is the same on every page of a shop: style sheet, navigation, footer, script.
+_SITE_WORDS = random.Random(0)
 _LASTMOD = "2026-11-01T08:00:00+00:00"
 
 
@@ -64,9 +67,9 @@ def product_page(number: int, base: str) -> str:
     main = _microdata(product, url) if kind != 0 else _plain(product)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{product.name} | Bench Shop</title>'
-        f'<link rel="canonical" href="{url}">{head}{_style(product)}</head><body>{_navigation(product)}'
+        f'<link rel="canonical" href="{url}">{head}{_style()}</head><body>{_navigation()}'
         f"<main>{_crumbs(product)}{main}{_table(product)}{_reviews(product)}{_related(product)}</main>"
-        f"{_footer(product)}{_script(product)}</body></html>"
+        f"{_footer()}{_script()}</body></html>"
     )
 
 
@@ -102,32 +105,37 @@ def _json_ld(product: _Product, url: str) -> str:
     return f'<script type="application/ld+json">{json.dumps(markup)}</script>'
 
 
-def _style(product: _Product) -> str:
+@cache
+def _style() -> str:
     rules = "".join(
-        f".{product.words.choice(_WORDS)}-{rule}{{display:flex;padding:{rule % 9}px;color:#{rule:06x}}}"
+        f".{_SITE_WORDS.choice(_WORDS)}-{rule}{{display:flex;padding:{rule % 9}px;color:#{rule:06x}}}"
         for rule in range(260)
     )
     return f"<style>{rules}</style>"
 
 
-def _navigation(product: _Product) -> str:
+@cache
+def _navigation() -> str:
     links = "".join(
         f'<li class="nav-item level-{link % 3}"><a class="nav-link" href="/c/{link}">'
-        f"{product.words.choice(_WORDS).title()} {product.words.choice(_WORDS)}</a></li>"
+        f"{_SITE_WORDS.choice(_WORDS).title()} {_SITE_WORDS.choice(_WORDS)}</a></li>"
         for link in range(160)
     )
     return f'<header><a href="/">Bench Shop</a><nav aria-label="Main"><ul>{links}</ul></nav></header>'
 
 
 def _crumbs(product: _Product) -> str:
-    return f'<ol class="breadcrumbs"><li><a href="/">Home</a></li><li>{product.words.choice(_WORDS)}</li></ol>'
+    return (
+        f'<ol class="breadcrumbs"><li><a href="/">Home</a></li><li>{product.words.choice(_WORDS)}</li></ol>'
+    )
 
 
 def _microdata(product: _Product, url: str) -> str:
     return (
         f'<div itemscope itemtype="https://schema.org/Product"><h1 itemprop="name">{product.name}</h1>'
         f'<meta itemprop="sku" content="SKU-{product.number}"><meta itemprop="gtin13" content="{product.gtin}">'
-        f'<div itemprop="brand" itemscope itemtype="https://schema.org/Brand"><span itemprop="name">Benchmark</span></div>'
+        f'<div itemprop="brand" itemscope itemtype="https://schema.org/Brand">'
+        f'<span itemprop="name">Benchmark</span></div>'
         f'<img itemprop="image" src="{url}.jpg" alt="{product.name}">'
         f'<div itemprop="offers" itemscope itemtype="https://schema.org/Offer"><s>€{product.list_price}</s> '
         f'<span class="price">€{product.price}</span><meta itemprop="price" content="{product.price}">'
@@ -169,14 +177,16 @@ def _related(product: _Product) -> str:
     return f"<h2>You may also like</h2><ul>{cards}</ul>"
 
 
-def _footer(product: _Product) -> str:
-    links = "".join(f'<a href="/f/{link}">{product.words.choice(_WORDS).title()}</a> ' for link in range(40))
+@cache
+def _footer() -> str:
+    links = "".join(f'<a href="/f/{link}">{_SITE_WORDS.choice(_WORDS).title()}</a> ' for link in range(40))
     return f"<footer>{links}</footer>"
 
 
-def _script(product: _Product) -> str:
+@cache
+def _script() -> str:
     lines = "".join(
-        f"function f{line}(a,b){{var c=a*{line}+b;if(c>{line * 7}){{return '{product.words.choice(_WORDS)}'}}return c}}"
+        f"function f{line}(a,b){{var c=a*{line}+b;if(c>{line * 7}){{return '{_SITE_WORDS.choice(_WORDS)}'}}return c}}"
         for line in range(200)
     )
     return f"<script>window.shop=window.shop||{{}};{lines}</script>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from aggregator.domain.errors import InvalidInput
@@ -92,6 +93,7 @@ def is_on_site(url: str, site: str) -> bool:
     return host.endswith(f".{home}") and {inner.port, outer.port} <= set(_DEFAULT_PORTS.values())
 
 
+@lru_cache(maxsize=512)  # a page names its own address several times
 def join_web_address(base: str, reference: str) -> str | None:
     """`reference` as a page at `base` means it, without fragment; None where that is no http(s) URL.
 
