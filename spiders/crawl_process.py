@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import IO, Any
 
@@ -64,6 +64,9 @@ def crawl_lines(
             yield iter([Ending(str(error), error.retry_after if isinstance(error, Throttled) else None)])
             return
         counted = Counts(fetcher.requests, fetcher.bytes_received)
+        if rules.state == "unreachable":
+            yield iter([counted, Ending(str(rules.refusal(store.url)))])
+            return
     process = subprocess.Popen(
         [sys.executable, "-m", "spiders.crawl_process"],
         stdin=subprocess.PIPE,
@@ -108,6 +111,7 @@ def _job(
             "never_fetch": sorted(settings.never_fetch),
             "contact": settings.contact,
             "data_dir": str(settings.data_dir),
+            "page_seconds": settings.page_seconds,
         },
         "robots": {"state": rules.state, "text": rules.text},
         "is_listed": frontier.is_listed,
@@ -191,7 +195,7 @@ def _conversation(output: IO[str], frontier: PageFrontier, feed: _Feed, counted:
                 line.seconds,
             )
         elif isinstance(line, Ending):
-            yield Ending(line.problem or frontier.problem, line.retry_after)
+            yield replace(line, problem=line.problem or frontier.problem)
         else:
             yield line
 
@@ -213,6 +217,7 @@ def main() -> None:
         "CLICK2CART_NEVER_FETCH": ",".join(job["settings"]["never_fetch"]),
         "CLICK2CART_CONTACT": job["settings"]["contact"],
         "CLICK2CART_DATA_DIR": job["settings"]["data_dir"],
+        "CLICK2CART_PAGE_SECONDS": str(job["settings"]["page_seconds"]),
     }
     settings = Settings.from_env(environment)
     robots = job["robots"]

@@ -62,11 +62,12 @@ class VisitedPage:
 class Ending:
     """How the crawl ended; `problem` is None only where the store was read completely.
 
-    `retry_after` is the rest in seconds that the store asked for.
+    `retry_after` is the rest in seconds that the store asked for, `repeats` why requests were made again and how often.
     """
 
     problem: str | None
     retry_after: float | None = None
+    repeats: Mapping[str, int] = field(default_factory=dict)
 
 
 Line = RawOffer | InvalidOffer | Counts | Listed | SitemapRead | ListingRead | VisitedPage | Ending

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from aggregator.domain.crawling import PageVisit, PlannedPage, Validators
+from aggregator.domain.crawling import PageVisit, PlannedPage, Validators, VisitOutcome
+from aggregator.domain.errors import FetchRefused
 from aggregator.domain.normalization.names import clean_text
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.stores import Store
@@ -51,6 +52,12 @@ def price_digest(offers: Iterable[RawOffer | InvalidOffer]) -> str:
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
+def refusal_outcome(error: FetchRefused) -> VisitOutcome:
+    """What a page came to that was not fetched: closed to us by its owner, or not fit to be fetched."""
+    is_closed = "robots.txt" in error.problem or "never fetched" in error.problem
+    return "refused" if is_closed else "barren"
+
+
 def read_visit(
     page: PlannedPage, answer: Answer, read: Callable[[Answer], list[RawOffer | InvalidOffer]]
 ) -> tuple[list[RawOffer | InvalidOffer], PageVisit]:
@@ -69,6 +76,10 @@ def read_visit(
             position=page.position, outcome="unchanged", validators=validators, body_digest=body_digest
         )
     offers = read(answer)
+    if not offers:
+        return [], PageVisit(
+            position=page.position, outcome="barren", validators=validators, body_digest=body_digest
+        )
     keys = (clean_text(offer.external_id, 500) for offer in offers)
     return offers, PageVisit(
         position=page.position,

@@ -15,7 +15,7 @@ from aggregator.fetching import Answer, Fetcher
 from spiders.frontier import PageFrontier
 from spiders.item_lines import Listed
 from spiders.live_checks import state_of, unknown_state
-from spiders.page_reading import read_visit
+from spiders.page_reading import read_visit, refusal_outcome
 from spiders.pages import select_page
 from spiders.sitemaps import SitemapListing
 from spiders.untrusted import refused
@@ -68,11 +68,11 @@ def _walk(
             if answer.status not in _GONE and answer.status != 304:
                 answer.expect_ok()
         except StoreError as error:
-            if isinstance(error, FetchRefused) and "robots.txt forbids" in error.problem:
-                yield [], PageVisit(position=page.position, outcome="refused")
-                continue
             if isinstance(error, FetchRefused) and "budget" in error.problem:
                 raise
+            if isinstance(error, FetchRefused):
+                yield [], PageVisit(position=page.position, outcome=refusal_outcome(error))
+                continue
             yield [], PageVisit(position=page.position, outcome="failed")
             problem, failures = problem or error, failures + 1
             if failures == _GIVE_UP_AFTER:
@@ -150,7 +150,7 @@ def walk_sitemap(
         problem = f"{store.url}: {listing.problem}" if listing.problem else None
         frontier.close_listing(problem)
     for offers, visit in _walk(frontier.pages(), fetcher, read):
-        if visit.outcome == "read":
+        if visit.outcome in {"read", "barren"}:
             frontier.pages_read += 1
             frontier.pages_without_offers += not any(isinstance(offer, RawOffer) for offer in offers)
         yield from offers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -99,6 +99,7 @@ class _Reading:
 
     def __init__(self, settings: Settings, sessions: Sessions, ticket: RunTicket) -> None:
         self.retry_after: float | None = None
+        self.repeats: Mapping[str, int] = {}
         self._settings = settings
         self._sessions = sessions
         self._ticket = ticket
@@ -142,6 +143,7 @@ class _Reading:
                         progress(sink.added, sink.requests)
             finally:
                 count()
+                self.repeats = fetcher.repeats
 
     def _read_spider(
         self, spider: str, store: Store, frontier: StoredFrontier, sink: OfferSink, progress: Progress
@@ -161,7 +163,7 @@ class _Reading:
                     )
                     sink.check()
                 elif isinstance(line, Ending):
-                    self.retry_after = line.retry_after
+                    self.retry_after, self.repeats = line.retry_after, line.repeats
                     return line.problem
                 elif isinstance(line, VisitedPage):
                     sink.add_page(line.visit, line.offers)
@@ -185,6 +187,9 @@ class _Reading:
                 state = find_crawl_state(session, store_id)
             else:
                 state = note_silence(session, store_id, problem or "", retry_after=self.retry_after)
+        if self.repeats:
+            why = ", ".join(f"{words} ({times}×)" for words, times in sorted(self.repeats.items()))
+            sink.log("warning", f"Requests were made again: {why}.", **self.repeats)
         if problem is not None:
             sink.log("error", problem)
         if state.circuit == "open" and state.retry_at is not None:

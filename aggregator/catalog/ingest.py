@@ -13,7 +13,7 @@ from aggregator.catalog.circuits import judge_lastmod
 from aggregator.catalog.judgement import Limits, judge_run
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.merging import compare_run, merge_run
-from aggregator.catalog.page_visits import drop_frontier, merge_visits
+from aggregator.catalog.page_visits import drop_frontier, merge_visits, missed_pages
 from aggregator.catalog.price_jumps import doubt_jumps
 from aggregator.catalog.run_alarms import note_run_end
 from aggregator.catalog.run_changes import describe_changes
@@ -181,6 +181,10 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
         session.execute(select(StoreRow.judgement_limits).where(StoreRow.id == run.store_id)).scalar_one()
     )
     comparison = compare_run(session, run, parameters)
+    missed, example = missed_pages(session, run.id, run.store_id)
+    if missed:
+        words = f"Pages that held offers and gave nothing to read: {missed}, such as {example}; what they held is kept."
+        _log(session, run, words, "warning", pages=missed)
     anomalies = judge_run(session, comparison, limits, is_complete=run.is_complete) if must_judge else []
     doubted = doubt_jumps(session, comparison, jump=limits.jump) if must_judge and not anomalies else 0
     run.difference = describe_changes(session, comparison)

@@ -85,11 +85,12 @@ def _of_listing(comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
 def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
     """Of the whole, then of each part of the store that changed much: what it was read from, what it sells."""
     changed = session.scalar(text("select count(*) from release where fate = 'changed' and not was_gone"))
-    if not changed or comparison.met < 3:
+    there = comparison.met + comparison.kept
+    if not changed or there < 3:
         return
     factor = {**comparison.parameters, "factor": limits.price_factor}
     whole = session.execute(text(_moves(comparison.staged, by="''")), factor).one()
-    found = _moved(whole, comparison.met, limits)
+    found = _moved(whole, there, limits)
     if found is None:
         found = _same_price(session, comparison, limits)
     if found is not None:
@@ -178,6 +179,7 @@ def _part(limits: Limits) -> str:
 
 def _same_price(session: Session, comparison: Comparison, limits: Limits) -> Anomaly | None:
     """Many different prices that become one: what was read stands on every page, and is not the price."""
+    there = comparison.met + comparison.kept
     row = session.execute(
         text(
             f"""
@@ -191,16 +193,16 @@ def _same_price(session: Session, comparison: Comparison, limits: Limits) -> Ano
     ).first()
     is_one = (
         row is not None
-        and comparison.met >= limits.smallest
-        and row.moved > limits.same_price * comparison.met
+        and there >= limits.smallest
+        and row.moved > limits.same_price * there
         and row.before > 10
     )
     if row is None or not is_one:
         return None
     return Anomaly(
         kind="same_price",
-        message=f"{row.moved} of {comparison.met} known offers now ask the same {row.price:f} {row.price_currency}",
-        figures={"known": comparison.met, "moved": row.moved, "price": str(row.price), "before": row.before},
+        message=f"{row.moved} of {there} known offers now ask the same {row.price:f} {row.price_currency}",
+        figures={"known": there, "moved": row.moved, "price": str(row.price), "before": row.before},
     )
 
 

@@ -39,7 +39,8 @@ PRICE_COLUMNS = ("price", "price_currency", "list_price", "price_kind", "availab
 class Comparison:
     """A run beside the catalogue. `known` are the store's current offers, `read` what the run read, one an offer.
 
-    `met` are those of them that were known and current, `kept` stand on listed pages that were not read anew.
+    `met` are those of them that were known and current, `kept` stand on listed pages that were not read anew (but those
+    of pages that gave nothing to read).
     """
 
     staged: str
@@ -192,7 +193,7 @@ def _count_kept(session: Session, staged: str, parameters: dict[str, Any]) -> An
     return session.execute(
         text(
             f"""
-            select count(*) as all, count(*) filter (where o.gone_at is null) as current
+            select count(*) filter (where not k.is_missed) as all, count(*) filter (where o.gone_at is null) as current
             from kept_offers k join offers o on o.store_id = :store and o.external_id = k.external_id
             where not exists (select from {staged} s where s.external_id = k.external_id)
               and not exists (select from refused r where r.external_id = k.external_id)

@@ -29,6 +29,8 @@ from aggregator.domain.crawling import KnownSitemap, PageVisit, PlannedPage, Val
 from aggregator.domain.stores import Store
 
 _TABLE = PageVisitRow.__tablename__
+# How long the offers of a listed page are kept that gives nothing to read.
+MISSED_DAYS = 3
 
 
 def known_pages(session: Session, store_id: int, *, reader: str) -> dict[bytes, KnownPage]:
@@ -210,31 +212,53 @@ def drop_frontier(session: Session, run_id: int) -> None:
 
 
 def build_kept_offers(session: Session, parameters: dict[str, Any]) -> None:
-    """Temporary table `kept_offers(external_id, is_checked)`: offers of listed pages that were not read anew.
+    """Temporary table `kept_offers(external_id, is_checked, is_missed)`: of listed pages not read anew.
 
-    Those of pages answered with 304 are checked; those of pages that were only listed are not. Takes `run`, `store`
-    and `is_complete`. Empty for a run that did not walk listed pages.
+    Those of pages answered with 304 are checked; those of pages that were only listed are not. Missed are those of
+    pages that gave nothing to read this time: they stay for some days, since a listed page without its offer is
+    a fault more often than a word. Takes `run`, `store` and `is_complete`. Empty for a run that did not walk
+    listed pages.
     """
     session.execute(text("drop table if exists kept_offers"))
     session.execute(
         text(
             """
             create temporary table kept_offers on commit drop as
-            select held.external_id, bool_or(held.is_checked) as is_checked
+            select held.external_id, bool_or(held.is_checked) as is_checked, bool_and(held.is_missed) as is_missed
             from (
-                select unnest(p.holds) as external_id, coalesce(v.outcome = 'unchanged', false) as is_checked
+                select unnest(p.holds) as external_id, coalesce(v.outcome = 'unchanged', false) as is_checked,
+                       coalesce(v.outcome = 'barren', false) as is_missed
                 from pages p
                 left join page_visits v on v.run_id = :run and v.address_key = p.address_key
                 where p.store_id = :store and p.kind = 'page' and p.is_listed
                   and exists (select from crawl_frontiers f where f.run_id = :run)
-                  and (v.state is null or v.outcome = 'unchanged' or (v.state = 'waiting' and :is_complete))
+                  and (v.state is null or v.outcome = 'unchanged' or (v.state = 'waiting' and :is_complete)
+                       or (v.outcome = 'barren' and p.checked_at > now() - make_interval(days => :missed_days)))
             ) held
             group by held.external_id
             """
         ),
-        parameters,
+        {**parameters, "missed_days": MISSED_DAYS},
     )
     session.execute(text("analyze kept_offers"))
+
+
+def missed_pages(session: Session, run_id: int, store_id: int) -> tuple[int, str]:
+    """How many listed pages gave nothing to read though they held offers before, and the address of one.
+
+    Ask before the visits are merged.
+    """
+    row = session.execute(
+        text(
+            """
+            select count(*), coalesce(min(v.url), '')
+            from page_visits v join pages p on p.store_id = :store and p.address_key = v.address_key
+            where v.run_id = :run and v.outcome = 'barren' and p.holds <> '{}'
+            """
+        ),
+        {"run": run_id, "store": store_id},
+    ).one()
+    return int(row[0]), str(row[1])
 
 
 def merge_visits(session: Session, run: RunRow) -> None:
@@ -242,8 +266,14 @@ def merge_visits(session: Session, run: RunRow) -> None:
     frontier = session.get(CrawlFrontierRow, run.id)
     if frontier is None:
         return
-    parameters = {"run": run.id, "store": run.store_id, "at": run.started_at, "reader": frontier.reader}
-    for statement in _LEARN if run.is_complete else _LEARN[:2]:
+    parameters = {
+        "run": run.id,
+        "store": run.store_id,
+        "at": run.started_at,
+        "reader": frontier.reader,
+        "missed_days": MISSED_DAYS,
+    }
+    for statement in _LEARN if run.is_complete else _LEARN[:3]:
         session.execute(text(statement), parameters)
     session.execute(text(_FORGET_QUARANTINED), {**parameters, "attempt": run.attempt})
     drop_frontier(session, run.id)
@@ -258,7 +288,11 @@ _LEARN = (
     select :store, v.address_key, v.url, v.kind, v.listed_in, v.lastmod, v.etag, v.last_modified, v.body_digest,
            v.price_digest, :reader, v.holds, :at, :at, :at, 1
     from page_visits v
-    where v.run_id = :run and v.kind = 'page' and v.outcome in ('read', 'unchanged')
+    where v.run_id = :run and v.kind = 'page'
+      and (v.outcome in ('read', 'unchanged')
+           or v.outcome = 'barren' and not exists (
+               select from pages k
+               where k.store_id = :store and k.address_key = v.address_key and k.holds <> '{}'))
     on conflict (store_id, address_key) do update
     set url = excluded.url, kind = excluded.kind, listed_in = excluded.listed_in, is_listed = true,
         lastmod = excluded.lastmod, reader = excluded.reader, checked_at = excluded.checked_at,
@@ -279,6 +313,15 @@ _LEARN = (
         checked_at = :at
     from page_visits v
     where v.run_id = :run and v.outcome in ('gone', 'refused')
+      and p.store_id = :store and p.address_key = v.address_key
+    """,
+    # A page that held offers and gives nothing to read: its offers stay for a while, and it is asked for anew.
+    """
+    update pages p
+    set etag = null, last_modified = null, body_digest = null, lastmod = null,
+        holds = case when p.checked_at > now() - make_interval(days => :missed_days) then p.holds else '{}' end
+    from page_visits v
+    where v.run_id = :run and v.outcome = 'barren' and p.holds <> '{}'
       and p.store_id = :store and p.address_key = v.address_key
     """,
     # The rest is for complete runs only. What is no longer listed:

@@ -21,8 +21,9 @@ _FEWEST = 5
 
 # What a store's own failure is called, by words of our errors.
 _FAILURES: tuple[tuple[str, AlarmKind], ...] = (
-    ("robots.txt", "robots_disallow"),
+    # A certificate that is not trusted makes robots.txt unreadable, too.
     ("certificate", "certificate"),
+    ("robots.txt", "robots_disallow"),
 )
 _OF_FAILURE: tuple[AlarmKind, ...] = ("store_unreachable", "robots_disallow", "certificate")
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# "read": fetched and read; "unchanged": 304, or the same bytes as before; "gone": 404 or 410; "refused": closed to us
-# by robots.txt or the guard; "failed": no answer that could be used.
-VisitOutcome = Literal["read", "unchanged", "gone", "refused", "failed"]
+# "read": fetched and read; "unchanged": 304, or the same bytes as before; "barren": it answered, but with nothing that
+# is an offer (an empty page, a captcha, a redirect to elsewhere, more than we take); "gone": 404 or 410; "refused":
+# closed to us by robots.txt or its owner's wish; "failed": no answer that could be used.
+VisitOutcome = Literal["read", "unchanged", "barren", "gone", "refused", "failed"]
 _LONGEST = 500
 
 

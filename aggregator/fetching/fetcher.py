@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,8 +109,11 @@ class Fetcher:
         self.requests = 0
         self.bytes_received = 0
         self.not_modified = 0
+        # Why requests were made again, and how often.
+        self.repeats: Counter[str] = Counter()
         self.seconds = 0.0
         self._guard = AddressGuard(settings)
+        self._feed_seconds = float(settings.feed_seconds)
         self._deadline = Deadline()
         self._throttles: dict[str, AutoThrottle] = {}
         self._obeys_robots = obey_robots
@@ -168,6 +172,7 @@ class Fetcher:
             answer = self.get(url, headers=headers, max_bytes=max_bytes).expect_ok()
             return answer, answer.json()
         except UnreadableAnswer:
+            self.repeats["could not be read"] += 1
             answer = self.get(url, headers=headers, max_bytes=max_bytes).expect_ok()
             return answer, answer.json()
 
@@ -214,6 +219,7 @@ class Fetcher:
             if error.status is not None or not isinstance(error.__cause__, httpx.TransportError):
                 raise
             # It broke off in the middle of its body, once may be chance.
+            self.repeats["broke off"] += 1
             return self._ask_once(url, question, max_bytes, max_seconds, is_cut)
 
     def _ask_once(
@@ -231,7 +237,7 @@ class Fetcher:
             )
 
     def stream(
-        self, url: str, *, max_bytes: int = 2_000_000_000, max_seconds: float = 3600.0
+        self, url: str, *, max_bytes: int = 2_000_000_000, max_seconds: float | None = None
     ) -> Iterator[bytes]:
         """The pieces of a long file, a gzip file's content decompressed; only status 200 will do.
 
@@ -247,11 +253,11 @@ class Fetcher:
         *,
         validators: Validators = NO_VALIDATORS,
         max_bytes: int = 2_000_000_000,
-        max_seconds: float = 3600.0,
+        max_seconds: float | None = None,
     ) -> Iterator[Download]:
         """A long file, asked for only if it changed since `validators` were given; limits and errors as of `stream`."""
         question = _Question(validators.headers())
-        with self._arriving(url, question, max_seconds, _ATTEMPTS) as arrival:
+        with self._arriving(url, question, max_seconds or self._feed_seconds, _ATTEMPTS) as arrival:
             status = arrival.response.status_code
             if status == 304 and question.headers:
                 self.not_modified += 1
@@ -289,7 +295,7 @@ class Fetcher:
         except FetchRefused:
             raise
         except StoreError as error:
-            rules = read_robots(error.status if isinstance(error, FetchFailed) else None, "")
+            rules = read_robots(error.status if isinstance(error, FetchFailed) else None, "", error.problem)
         self._politeness.keep_rules(address.origin, rules)
         return rules
 
@@ -353,6 +359,7 @@ class Fetcher:
             # Being asked to wait is no failure: that ends with our patience, not with the attempts.
             if patience < 0 or (failures >= attempts and asked is None):
                 raise failure
+            self.repeats[repeat_words(failure)] += 1
             self._politeness.pause(self._guard.check(failure.url), pause)
 
     def _follow(self, url: str, question: _Question, max_seconds: float, is_robots: bool) -> _Arrival:
@@ -384,9 +391,7 @@ class Fetcher:
     def _obey(self, url: str) -> None:
         rules = self.robots(url)
         if not rules.allows(url):
-            if rules.state == "unreachable":
-                raise FetchRefused(url, "robots.txt of this site cannot be read, so nothing is fetched")
-            raise FetchRefused(url, f"robots.txt forbids it for {AGENT}")
+            raise rules.refusal(url)
 
     def _send(self, url: str, address: WebAddress, question: _Question, max_seconds: float) -> httpx.Response:
         if self._budget is not None and self.requests >= self._budget:
@@ -426,6 +431,11 @@ class Fetcher:
         for piece in response.stream:
             self.bytes_received += len(piece)
             yield piece
+
+
+def repeat_words(failure: FetchFailed) -> str:
+    """Why there was no usable answer, in a word or two."""
+    return f"HTTP {failure.status}" if failure.status is not None else "no answer"
 
 
 def retry_after_seconds(text: str | None) -> float | None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from protego import Protego
 
+from aggregator.domain.errors import FetchRefused
 from aggregator.domain.web_addresses import WebAddress
 
 log = logging.getLogger(__name__)
@@ -27,17 +28,30 @@ _MINIMAL_GAP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """One origin's rules. `state` tells where they come from: RFC 9309's three cases; `text` is the file."""
+    """One origin's rules. `state` tells where they come from: RFC 9309's three cases; `text` is the file.
+
+    `problem` is why it is unreachable, where this process found that out itself.
+    """
 
     state: Literal["read", "none", "unreachable"]
     parsed: Protego
     text: str = ""
+    problem: str = ""
 
     def allows(self, url: str) -> bool:
         """Whether Click2Cart may fetch `url`; nothing may be while robots.txt is unreachable."""
         if self.state == "unreachable":
             return False
         return self.state == "none" or bool(self.parsed.can_fetch(url, AGENT))
+
+    def refusal(self, url: str) -> FetchRefused:
+        """Why `url` may not be fetched, where these rules do not allow it."""
+        if self.state == "unreachable":
+            because = f" ({self.problem})" if self.problem else ""
+            return FetchRefused(
+                url, f"robots.txt of this site cannot be read{because}, so nothing is fetched"
+            )
+        return FetchRefused(url, f"robots.txt forbids it for {AGENT}")
 
     @property
     def crawl_delay(self) -> float:
@@ -51,7 +65,7 @@ class RobotsRules:
         return [str(url) for url in self.parsed.sitemaps]
 
 
-def read_robots(status: int | None, body: str) -> RobotsRules:
+def read_robots(status: int | None, body: str, problem: str = "") -> RobotsRules:
     """RFC 9309, 2.3.1: 4xx means no rules, an error of server or network (None) closes the whole site.
 
     429 counts with the errors: a store that is overwhelmed already is left alone.
@@ -60,7 +74,7 @@ def read_robots(status: int | None, body: str) -> RobotsRules:
         return RobotsRules("read", Protego.parse(body[:ROBOTS_MAX_BYTES]), body[:ROBOTS_MAX_BYTES])
     if status is not None and 400 <= status < 500 and status != 429:
         return RobotsRules("none", Protego.parse(""))
-    return RobotsRules("unreachable", Protego.parse(""))
+    return RobotsRules("unreachable", Protego.parse(""), problem=problem[:200])
 
 
 def read_kept_robots(state: Literal["read", "none", "unreachable"], text: str) -> RobotsRules:

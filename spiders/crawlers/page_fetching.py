@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import aiohttp
@@ -20,13 +21,19 @@ from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import WebAddress, is_on_site, is_public_ip, join_web_address
 from aggregator.fetching import AddressGuard, Answer, Fetcher, RobotsRules, retry_after_seconds, user_agent
 from aggregator.fetching.answers import decoded
-from aggregator.fetching.fetcher import FAILED, LONGEST_PAUSE, MAX_REDIRECTS, REDIRECTS, THROTTLED
+from aggregator.fetching.fetcher import (
+    FAILED,
+    LONGEST_PAUSE,
+    MAX_REDIRECTS,
+    REDIRECTS,
+    THROTTLED,
+    repeat_words,
+)
 from aggregator.fetching.politeness import SHARED_POLITENESS, AutoThrottle
 from aggregator.settings import Settings
 
 MAX_PAGE_BYTES = 8_000_000
 _ATTEMPTS = 3
-_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15, sock_read=20)
 
 
 class PageFetcher:
@@ -39,6 +46,8 @@ class PageFetcher:
         self.requests = 0
         self.bytes_received = 0
         self.seconds = 0.0
+        # Why pages were asked for again, and how often.
+        self.repeats: Counter[str] = Counter()
         self._guard = AddressGuard(settings)
         self._store = store
         self._resumes_at = 0.0
@@ -57,7 +66,7 @@ class PageFetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            timeout=_TIMEOUT,
+            timeout=aiohttp.ClientTimeout(total=settings.page_seconds, sock_connect=15, sock_read=20),
             headers={
                 "User-Agent": user_agent(settings),
                 "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
@@ -115,6 +124,7 @@ class PageFetcher:
             # Being asked to wait is no failure: that ends with our patience, not with the attempts.
             if patience < 0 or (failures >= _ATTEMPTS and asked is None):
                 raise failure
+            self.repeats[repeat_words(failure)] += 1
             self._resumes_at = max(self._resumes_at, time.monotonic() + pause)
 
     async def _rest(self) -> None:

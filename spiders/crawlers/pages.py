@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -29,7 +30,7 @@ from spiders.item_lines import (
     ListingRead,
     VisitedPage,
 )
-from spiders.page_reading import read_offers, read_visit
+from spiders.page_reading import read_offers, read_visit, refusal_outcome
 from spiders.sitemaps import SitemapListing
 
 MOST_PAGES = 250_000
@@ -82,6 +83,7 @@ class PageCrawl:
         self._writer = writer
         self._inbox = inbox
         self._listing_requests = self._listing_bytes = 0
+        self._listing_repeats: Counter[str] = Counter()
         self._pages = self._not_modified = self._without_offers = 0
         self._reading_seconds = 0.0
         self._failures_in_a_row = 0
@@ -105,7 +107,7 @@ class PageCrawl:
                 for worker in workers:
                     worker.cancel()
             self._writer.write(self._counts(fetcher))
-        return Ending(self.problem, self._retry_after)
+        return Ending(self.problem, self._retry_after, dict(self._listing_repeats + fetcher.repeats))
 
     def _list(self) -> None:
         problem: str | None = None
@@ -127,6 +129,7 @@ class PageCrawl:
                 if isinstance(error, Throttled):
                     self._retry_after = error.retry_after
             self._listing_requests, self._listing_bytes = fetcher.requests, fetcher.bytes_received
+            self._listing_repeats = fetcher.repeats
         problem = problem or listing.problem
         if problem:
             self._note(problem)
@@ -156,20 +159,20 @@ class PageCrawl:
         self._failures_in_a_row = 0
         if answer.status in _GONE:
             return VisitedPage(PageVisit(position=page.position, outcome="gone"))
-        began = time.process_time()
+        began = time.perf_counter()
         offers, visit = read_visit(page, answer, lambda answer: read_offers(answer, self._job.store))
-        self._reading_seconds += time.process_time() - began
+        self._reading_seconds += time.perf_counter() - began
         self._not_modified += answer.status == 304
         self._pages += answer.status == 200
-        self._without_offers += visit.outcome == "read" and not any(
+        self._without_offers += visit.outcome in {"read", "barren"} and not any(
             isinstance(offer, RawOffer) for offer in offers
         )
         return VisitedPage(visit, tuple(offers))
 
     def _failed(self, page: PlannedPage, error: StoreError) -> PageVisit:
-        """A page closed to us is no failure; many others in a row mean that the store is down."""
-        if isinstance(error, FetchRefused) and "is larger than" not in error.problem:
-            return PageVisit(position=page.position, outcome="refused")
+        """A page closed to us or leading elsewhere is no failure; many others in a row mean that the store is down."""
+        if isinstance(error, FetchRefused):
+            return PageVisit(position=page.position, outcome=refusal_outcome(error))
         self._failures_in_a_row += 1
         self._note(f"{page.url}: did not answer ({failure_words(error)})")
         if isinstance(error, Throttled) and error.retry_after is not None:

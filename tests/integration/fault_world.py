@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -68,6 +72,25 @@ class World:
         assert report is not None
         return report
 
+    def crawl_by_command(self, slug: str, **environment: str) -> dict[str, Any]:
+        """One run by `click2cart crawl`: a process that remembers nothing, a day after the last run."""
+        with self.sessions.begin() as session:
+            session.execute(text("delete from robots_files"))
+        whole = {
+            **os.environ,
+            "DATABASE_URL": self.settings.database_url or "",
+            "REDIS_URL": self.settings.redis_url or "",
+            "CLICK2CART_DATA_DIR": str(self.settings.data_dir),
+            "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(self.settings.allow_private_hosts),
+            **environment,
+        }
+        command = [str(Path(sys.executable).with_name("click2cart")), "crawl", slug, "--json"]
+        done = subprocess.run(command, env=whole, capture_output=True, text=True, timeout=90, check=False)
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (0 if report["state"] == "finished" else 1)
+        return report
+
     def shown(self) -> Shown:
         """What shoppers see now."""
         with self.sessions.begin() as session:
@@ -91,6 +114,10 @@ class World:
         """What shoppers saw before anything went wrong."""
         assert self._good is not None
         return self._good
+
+    def limited(self, **limits: Any) -> Settings:
+        """The settings with tighter limits."""
+        return replace(self.settings, **limits)
 
     def value(self, query: str, **parameters: Any) -> Any:
         """The first value of a query."""

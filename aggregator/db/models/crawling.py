@@ -58,7 +58,7 @@ class PageVisitRow(Row):
         PrimaryKeyConstraint("run_id", "position"),
         CheckConstraint("state in ('waiting', 'visited', 'unlisted')", name="state"),
         CheckConstraint(
-            "outcome in ('read', 'unchanged', 'gone', 'refused', 'failed')",
+            "outcome in ('read', 'unchanged', 'barren', 'gone', 'refused', 'failed')",
             name="outcome",
         ),
         Index("ix_page_visits_address_key", "run_id", "address_key"),

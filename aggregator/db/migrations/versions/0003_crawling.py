@@ -88,7 +88,7 @@ def upgrade() -> None:
         *_answer(),
         sa.CheckConstraint("state in ('waiting', 'visited', 'unlisted')", name=op.f("ck_page_visits_state")),
         sa.CheckConstraint(
-            "outcome in ('read', 'unchanged', 'gone', 'refused', 'failed')",
+            "outcome in ('read', 'unchanged', 'barren', 'gone', 'refused', 'failed')",
             name=op.f("ck_page_visits_outcome"),
         ),
         _of_run("page_visits"),
