@@ -19,18 +19,18 @@ _NEIGHBOURS_PER_STORE = 15
 _NEIGHBOURS_LOOKED_AT = 100
 _NEIGHBOURS_KEPT = 30
 _NEIGHBOURS_KEPT_PER_STORE = 2
-_LOOK_ALIKES = 3
+LOOK_ALIKES = 3
 _LARGEST_BLOCK = 60
-_LARGEST_IDENTIFIER_BLOCK = 400
+LARGEST_IDENTIFIER_BLOCK = 400
 _LEAST_LIKENESS = 0.12
 # Neighbours are sought by the rarest words and letters whose products stay within this many an offer. Up to
 # some ten thousand offers that is nearly all of them.
 _PRODUCTS_PER_OFFER = 12_000
 # Beyond this many pairs the least alike ones are left out: of each offer's neighbours the first few stay, and
 # those at least this share as alike as its nearest.
-_ROOM_FOR_PAIRS = 2_000_000
+ROOM_FOR_PAIRS = 2_000_000
 _SURE_NEIGHBOURS = 5
-_SHARE_OF_NEAREST = 0.4
+SHARE_OF_NEAREST = 0.4
 _ROWS = 20_000
 _PAIRS = 200_000
 _STORES = 20
@@ -104,7 +104,7 @@ def candidate_pairs(catalogue: PreparedCatalogue, processes: int = 1) -> Candida
     found = {name: usable(keys) for name, keys in rules.items()}
     del rules
     keys = _distinct(found.values())
-    if len(keys) > _ROOM_FOR_PAIRS:
+    if len(keys) > ROOM_FOR_PAIRS:
         named = _distinct(keys for name, keys in found.items() if not name.startswith("similar"))
         keys = _distinct((named, _alike_enough(catalogue, keys, processes)))
     alike = (
@@ -164,7 +164,7 @@ def _distinct(keys: Iterable[Integers]) -> Integers:
 
 
 def _equal_keys(group: Integers) -> Integers:
-    return _pairs_within(group, _LARGEST_IDENTIFIER_BLOCK)
+    return _pairs_within(group, LARGEST_IDENTIFIER_BLOCK)
 
 
 def _shared_codes(catalogue: PreparedCatalogue, codes: sparse.csr_matrix) -> Integers:
@@ -250,22 +250,29 @@ def chosen_neighbours(
     query_store: Integers,
     found_store: Integers,
     statistics: CatalogueStatistics,
+    share_of_nearest: float = 0.0,
 ) -> tuple[Integers, Integers]:
     """Of the offers found for each query the most alike: in other stores, a few of each, so many in all.
 
-    The stores are those of all queries and of all that can be found, by number.
+    The stores are those of all queries and of all that can be found, by number. Beyond the first few, those
+    stay that are at least `share_of_nearest` as alike as the nearest one.
     """
     few_stores = 1 < statistics.stores <= _FEW_STORES
     order = np.lexsort((found, -likeness, query))
     query, found = query[order].astype(np.int64), found[order].astype(np.int64)
+    likeness = likeness[order]
     if not statistics.stores_list_twice:
         shop = found_store[found]
         foreign = (shop < 0) | (shop != query_store[query])
-        query, found, shop = query[foreign], found[foreign], shop[foreign]
+        query, found, shop, likeness = query[foreign], found[foreign], shop[foreign], likeness[foreign]
         rank = _rank_within(query * (found_store.max(initial=0) + 2) + shop)
         early = (rank < (_NEIGHBOURS_PER_STORE if few_stores else _NEIGHBOURS_KEPT_PER_STORE)) | (shop < 0)
-        query, found = query[early], found[early]
-    kept = _rank_within(query) < (_NEIGHBOURS_PER_STORE * _FEW_STORES if few_stores else _NEIGHBOURS_KEPT)
+        query, found, likeness = query[early], found[early], likeness[early]
+    rank = _rank_within(query)
+    kept = rank < (_NEIGHBOURS_PER_STORE * _FEW_STORES if few_stores else _NEIGHBOURS_KEPT)
+    if share_of_nearest and len(query):
+        nearest = likeness[np.arange(len(query)) - rank]
+        kept &= (rank < _SURE_NEIGHBOURS) | (likeness >= share_of_nearest * nearest)
     return query[kept], found[kept]
 
 
@@ -284,7 +291,7 @@ def _alike_enough(catalogue: PreparedCatalogue, keys: Integers, processes: int) 
     np.maximum.at(nearest, left, likeness)
     np.maximum.at(nearest, right, likeness)
     for own in (left, right):
-        kept |= likeness >= _SHARE_OF_NEAREST * nearest[own]
+        kept |= likeness >= SHARE_OF_NEAREST * nearest[own]
     # The nearest few stay whatever the share; equal likeness is decided by the order of the pairs.
     rest = np.flatnonzero(~kept)
     already = np.bincount(left[kept], minlength=count) + np.bincount(right[kept], minlength=count)
@@ -307,7 +314,7 @@ def _look_alikes(catalogue: PreparedCatalogue, grams: sparse.csr_matrix, process
     def part(start: int, end: int) -> Integers:
         found = []
         for inside in stores[start:end]:
-            near = _nearest(grams[inside], grams[inside], _LOOK_ALIKES + 1)
+            near = _nearest(grams[inside], grams[inside], LOOK_ALIKES + 1)
             found.append(_keys(inside[near.row], inside[near.col], len(catalogue)))
         return _distinct(found)
 

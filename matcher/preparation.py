@@ -46,6 +46,7 @@ class PreparedCatalogue:
     readings: Sequence[TitleReading]
     statistics: CatalogueStatistics
     words: sparse.csr_matrix
+    word_names: Sequence[str]
     word_rarity: sparse.csr_matrix
     grams: sparse.csr_matrix
     codes: sparse.csr_matrix
@@ -109,6 +110,7 @@ def prepare(
         readings=Readings(ordered),
         statistics=statistics,
         words=_unit_rows(weighted_words),
+        word_names=titles.words.names,
         word_rarity=weighted_words,
         grams=_unit_rows(_weighted(grams, _inverse_frequency(statistics.gram_counts, statistics.offers))),
         codes=code_matrix,

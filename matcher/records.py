@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.identifiers import read_gtin
 from aggregator.domain.verdicts import Verdict
+from matcher.titles import squashed
 
-__all__ = ["OfferRecord", "Verdict", "in_stable_order"]
+__all__ = [
+    "OfferRecord",
+    "Verdict",
+    "identifiers_of",
+    "in_stable_order",
+    "record_from_json",
+    "record_to_json",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +57,27 @@ def in_stable_order(records: Iterable[OfferRecord]) -> list[OfferRecord]:
                 f"offer_id {after.offer_id} occurs twice", remedy="give every offer an id of its own"
             )
     return ordered
+
+
+def identifiers_of(record: OfferRecord) -> list[str]:
+    """The valid bar code and the part number as keys that equal ones of other records equal."""
+    gtin = read_gtin(record.gtin) if record.gtin else None
+    part_number = squashed(record.mpn) if record.mpn else ""
+    return [*([f"gtin {gtin}"] if gtin else []), *([f"mpn {part_number}"] if part_number else [])]
+
+
+def record_to_json(record: OfferRecord) -> list[Any]:
+    """A record as json.dumps takes it, read again by `record_from_json`."""
+    price = None if record.price is None else str(record.price)
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return list({**values, "price": price}.values())
+
+
+def record_from_json(values: Sequence[Any]) -> OfferRecord:
+    """What `record_to_json` wrote."""
+    record = OfferRecord(**dict(zip((field.name for field in fields(OfferRecord)), values, strict=True)))
+    return replace(
+        record,
+        price=None if record.price is None else Decimal(record.price),
+        variant_attributes=tuple((name, value) for name, value in record.variant_attributes),
+    )
