@@ -152,7 +152,7 @@ def run_clock(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with working(settings) as context:
         load_actors()
-        from workers.actors.upkeep import forget_old_rows
+        from workers.actors.upkeep import AGEING_SECONDS, forget_old_rows, hide_prices_too_old_to_show
 
         leadership = Leadership(context.sessions.kw["bind"])
 
@@ -176,10 +176,15 @@ def run_clock(settings: Settings) -> None:
             if leadership.is_held():
                 forget_old_rows.send()
 
+        def led_ageing() -> None:
+            if leadership.is_held():
+                hide_prices_too_old_to_show.send()
+
         scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
         scheduler.add_job(led_watch, "interval", seconds=WATCH_SECONDS)
         scheduler.add_job(led_upkeep, "interval", seconds=UPKEEP_SECONDS)
+        scheduler.add_job(led_ageing, "interval", seconds=AGEING_SECONDS)
         scheduler.start()
         with beating(context.sessions, "clock", leads=leadership.was_held):
             try:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.alarms import raise_alarm, settle_alarms
 from aggregator.catalog.page_visits import sample_of
 from aggregator.db.models import RunRow, StoreCrawlStateRow, StoreRow
 from aggregator.domain.runs import LogLine
@@ -70,11 +71,15 @@ def begin_try(session: Session, store_id: int) -> bool:
 
 def note_answer(session: Session, store_id: int) -> None:
     """A run got something from the store: the circuit is closed."""
-    session.execute(
+    closed = session.scalar(
         update(StoreCrawlStateRow)
         .where(StoreCrawlStateRow.store_id == store_id, StoreCrawlStateRow.failures > 0)
         .values(circuit="closed", failures=0, reason=None, opened_at=None, retry_at=None)
+        .returning(StoreCrawlStateRow.store_id)
     )
+    if closed is not None:
+        slug = session.scalar(select(StoreRow.slug).where(StoreRow.id == store_id))
+        settle_alarms(session, slug or "", "circuit_open")
 
 
 def note_silence(
@@ -106,6 +111,17 @@ def note_silence(
             )
         )
     session.flush()
+    if row.circuit == "open" and row.retry_at is not None:
+        store = session.execute(select(StoreRow.slug, StoreRow.name).where(StoreRow.id == store_id)).one()
+        raise_alarm(
+            session,
+            "circuit_open",
+            subject=store.slug,
+            store_id=store_id,
+            message=f"{store.name} did not answer {row.failures} times in a row; it is left alone until "
+            f"{row.retry_at:%Y-%m-%d %H:%M} UTC.",
+            figures={"failures": row.failures, "reason": row.reason},
+        )
     return _state(row)
 
 

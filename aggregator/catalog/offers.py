@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, null, select, text, true
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import OfferCheckRow, OfferRow, ProductRow, StoreRow
@@ -19,6 +19,19 @@ from aggregator.domain.money import Money
 CHECKED_AT: ColumnElement[datetime] = func.coalesce(
     OfferCheckRow.checked_at, StoreRow.checked_at, OfferRow.first_seen_at
 )
+
+# A store's licence may limit how old a price may be that is shown: its option `max_age_hours`. The same rule stands
+# in SQL in `aggregator.catalog.product_summaries`.
+_MAX_AGE_HOURS = StoreRow.options["max_age_hours"].astext
+# When a price grew or grows too old to be shown; null where its store sets no such limit.
+AGES_AT: ColumnElement[datetime] = case(
+    (
+        _MAX_AGE_HOURS.regexp_match("^[0-9]{1,5}$"),
+        CHECKED_AT + cast(_MAX_AGE_HOURS, Integer) * text("interval '1 hour'"),
+    ),
+    else_=null(),
+)
+IS_FRESH_ENOUGH: ColumnElement[bool] = func.coalesce(func.now() < AGES_AT, true())
 
 _BATCH = 2_000
 

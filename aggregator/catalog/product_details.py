@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.offers import CHECKED_AT
+from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.catalog.product_evidence import (
     doubtful_products,
     offer_links,
@@ -125,7 +125,7 @@ def _offers(session: Session, product_id: int) -> list[tuple[OfferRow, StoreRow,
         select(OfferRow, StoreRow, CHECKED_AT)
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
-        .where(OfferRow.product_id == product_id, OfferRow.gone_at.is_(None))
+        .where(OfferRow.product_id == product_id, OfferRow.gone_at.is_(None), IS_FRESH_ENOUGH)
     )
     return [(offer, store, checked_at) for offer, store, checked_at in rows]
 

@@ -25,7 +25,13 @@ def refresh_products(session: Session, product_ids: Sequence[int]) -> None:
                            ('OutOfStock', 'SoldOut', 'Discontinued', 'Reserved', 'InStoreOnly') as is_available,
                        o.item_condition = 'NewCondition' as is_new
                 from offers o
+                join stores s on s.id = o.store_id
+                left join offer_checks k on k.offer_id = o.id
                 where o.product_id = any(:products) and o.gone_at is null
+                  and case when s.options ->> 'max_age_hours' ~ '^[0-9]{1,5}$'
+                           then coalesce(k.checked_at, s.checked_at, o.first_seen_at)
+                                + cast(s.options ->> 'max_age_hours' as integer) * interval '1 hour' > now()
+                           else true end
             ), currencies as (
                 select distinct on (product_id) product_id, price_currency
                 from current group by product_id, price_currency

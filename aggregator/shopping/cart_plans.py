@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.offers import CHECKED_AT
+from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.db.models import OfferCheckRow, OfferRow, StoreRow
 from aggregator.domain.carts import Basket, BasketLine, BasketOffer, BasketStore, Plan
 from aggregator.domain.checkouts import CartPlan, PlannedLine, PlannedStore
@@ -107,7 +107,7 @@ def _current_offers(session: Session, product_ids: Sequence[int], currency: str)
         )
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
-        .where(OfferRow.product_id.in_(product_ids), OfferRow.gone_at.is_(None))
+        .where(OfferRow.product_id.in_(product_ids), OfferRow.gone_at.is_(None), IS_FRESH_ENOUGH)
         .where(OfferRow.price_currency == currency, OfferRow.price_kind.in_(_PAYABLE))
         .where(OfferRow.item_condition == ItemCondition.NEW.value)
         .where(or_(OfferRow.availability.is_(None), OfferRow.availability.not_in(_NOT_FOR_SALE)))

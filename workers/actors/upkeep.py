@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dramatiq
 
+from aggregator.catalog.host_politeness import forget_old_hosts
+from aggregator.catalog.locks import lock_catalogue
+from aggregator.catalog.price_ages import hide_aged_prices
 from aggregator.catalog.retention import Retention, forget_old
 from workers.context import current
+
+# How often prices are looked at for being too old to be shown.
+AGEING_SECONDS = 300
 
 
 @dramatiq.actor(max_retries=0, queue_name="upkeep")
@@ -13,7 +21,18 @@ def forget_old_rows() -> None:
     """Delete what is past its time, in small transactions."""
     context = current()
     retention = Retention.from_settings(context.settings)
+    with context.sessions.begin() as session:
+        forget_old_hosts(session)
     deleted = True
     while deleted:
         with context.sessions.begin() as session:
             deleted = any(forget_old(session, retention=retention).values())
+
+
+@dramatiq.actor(max_retries=0, queue_name="upkeep")
+def hide_prices_too_old_to_show() -> None:
+    """Take prices that grew older than their store's licence allows out of what search reads."""
+    with current().sessions.begin() as session:
+        lock_catalogue(session)
+        # Three times as far back as the clock's own pace, so that a late one misses none.
+        hide_aged_prices(session, within=timedelta(seconds=3 * AGEING_SECONDS))
