@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -135,6 +136,7 @@ def action_words(action: str) -> str:
         "run_accepted": _("Held run accepted"),
         "run_cancelled": _("Run cancelled"),
         "run_discarded": _("Held run discarded"),
+        "match_reported": _("Pair reported as wrong"),
         "store_added": _("Store added"),
         "store_imported": _("Settings imported"),
         "store_paused": _("Store paused"),
@@ -142,8 +144,30 @@ def action_words(action: str) -> str:
         "store_resumed": _("Store resumed"),
         "store_schedule_set": _("Schedule changed"),
         "store_settings_changed": _("Settings changed"),
+        "verdict_said": _("Verdict on a pair"),
+        "verdict_withdrawn": _("Verdict withdrawn"),
     }
     return str(words.get(action, sentence_of(action.replace(".", " "))))
+
+
+def audit_words(value: Any) -> str:
+    """A value of the audit log on one line; "" for nothing."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 160 else f"{text[:159]}…"
+
+
+def source_kind_words(source: str) -> str:
+    """Where in a page a value stands, for whom "json_ld" says nothing."""
+    words = {
+        "json_ld": _("structured data"),
+        "microdata": _("marks in the page"),
+        "open_graph": _("what it tells social networks"),
+        "embedded_state": _("the page's scripts"),
+        "visible_text": _("what visitors see"),
+    }
+    return str(words.get(source, ""))
 
 
 def subject_link(subject: str) -> str | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 
 from aggregator.catalog.alarms import count_open_alarms
-from web import context, operation_words, store_health
+from web import context, operation_words, probe_words, store_health
 from web.db import current_session
 from web.permissions import admit, may_do
 
@@ -23,10 +23,13 @@ _WORDS = (
     operation_words.figure_words,
     operation_words.reason_words,
     operation_words.schedule_words,
+    operation_words.audit_words,
     operation_words.size,
+    operation_words.source_kind_words,
     operation_words.stage_words,
     operation_words.subject_link,
     operation_words.trigger_words,
+    probe_words.price_words,
 )
 
 
@@ -42,6 +45,7 @@ def words() -> dict[str, object]:
     """What the operators' templates call."""
     return {function.__name__: function for function in _WORDS} | {
         "sections": sections,
+        "section_of": section_of,
         "no_figures": lambda figures: [],
     }
 
@@ -61,6 +65,19 @@ def sections() -> list[tuple[str, str, int]]:
     if may_do("manage_accounts"):
         found.append(("operations_system.people", _("People"), 0))
     return found
+
+
+def section_of(endpoint: str | None) -> str | None:
+    """The section that a page without one of its own belongs to."""
+    blueprint = (endpoint or "").partition(".")[0]
+    return {
+        "operations_stores": "operations.index",
+        "operations_settings": "operations.index",
+        "add_store": "operations.index",
+        "operations_runs": "operations_runs.index",
+        "operations_quarantine": "operations_quarantine.index",
+        "matches": "matches.index",
+    }.get(blueprint)
 
 
 def account_id() -> int | None:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.errors import BrokerConnectionError
@@ -21,6 +21,7 @@ from aggregator.catalog.processes import list_processes
 from aggregator.catalog.runs import due_stores
 from aggregator.catalog.schedules import right_planned_times
 from aggregator.catalog.store_removal import removal_is_due
+from aggregator.db.session import database_now
 from aggregator.notifications.outbox import has_due_notices
 from aggregator.settings import Settings
 from workers.broker import load_actors
@@ -118,29 +119,46 @@ class JumpWatch:
     """Notices that the system's clock was set: against the time that really passed, which nobody sets."""
 
     def __init__(
-        self, wall: Callable[[], float] = time.time, passing: Callable[[], float] = time.monotonic
+        self, wall: Callable[[], float | None] = time.time, passing: Callable[[], float] = time.monotonic
     ) -> None:
         self._wall = wall
         self._passing = passing
-        self._offset = wall() - passing()
+        self._offset: float | None = None
+        self.look()
 
     def look(self) -> float:
-        """By how many seconds the clock jumped since the last look; 0.0 for less than it drifts."""
-        offset = self._wall() - self._passing()
-        jumped, self._offset = offset - self._offset, offset
+        """By how many seconds the clock jumped since the last look; 0.0 for less than it drifts.
+
+        A clock that cannot be asked now (None) is compared the next time.
+        """
+        wall = self._wall()
+        if wall is None:
+            return 0.0
+        offset = wall - self._passing()
+        jumped = 0.0 if self._offset is None else offset - self._offset
+        self._offset = offset
         return jumped if abs(jumped) >= JUMP_SECONDS else 0.0
 
 
-def right_after_jump(context: WorkContext) -> None:
+def right_after_jump(context: WorkContext, *, tolerance: timedelta = timedelta(minutes=1)) -> None:
     """Plan anew what was planned by another time; a database that is away is left for the next jump or start."""
     try:
         with context.sessions.begin() as session:
-            slugs = right_planned_times(session)
+            slugs = right_planned_times(session, tolerance=tolerance)
     except DBAPIError as error:
         log.warning("planned times were not looked at: %s", str(error).splitlines()[0])
         return
     if slugs:
         log.warning("planned anew: %s", ", ".join(slugs))
+
+
+def database_seconds(context: WorkContext) -> float | None:
+    """The time by the database's clock, by which everything is planned; None while it does not answer."""
+    try:
+        with context.sessions() as session:
+            return database_now(session).timestamp()
+    except DBAPIError:
+        return None
 
 
 def run_clock(settings: Settings) -> None:
@@ -188,16 +206,16 @@ def run_clock(settings: Settings) -> None:
         scheduler.start()
         with beating(context.sessions, "clock", leads=leadership.was_held):
             try:
-                # Whatever was planned while no clock ran may lie beyond a jump as well.
-                right_after_jump(context)
-                watch = JumpWatch()
+                # The clock may have jumped while nobody watched; a store left alone for a day may wait on.
+                right_after_jump(context, tolerance=timedelta(days=1))
+                own_clock, shared_clock = JumpWatch(), JumpWatch(lambda: database_seconds(context))
                 while not stop.wait(TICK_SECONDS):
-                    jumped = watch.look()
-                    if jumped:
-                        log.warning("the system's clock jumped by %+.0f seconds; planning anew", jumped)
-                        right_after_jump(context)
+                    if own_clock.look():
                         for job in scheduler.get_jobs():
                             job.modify(next_run_time=datetime.now(UTC))
+                    if jumped := shared_clock.look():
+                        log.warning("the clock was set by %+.0f seconds; planning anew", jumped)
+                        right_after_jump(context)
             finally:
                 scheduler.shutdown()
                 leadership.give_up()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from aggregator.db.models import AccountRow, AuditEntryRow
 
@@ -16,6 +16,8 @@ from aggregator.db.models import AccountRow, AuditEntryRow
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One change. `who` is the mail address of an account that still exists; None is the command line.
+
+    `about` is the address of the account that it was done to, where the subject is one.
 
     `changes` is by name {"from", "to"}; `detail` is what else was noted.
     """
@@ -25,6 +27,7 @@ class AuditEntry:
     who: str | None
     action: str
     subject: str
+    about: str | None
     changes: Mapping[str, Mapping[str, Any]]
     detail: Mapping[str, Any]
 
@@ -38,8 +41,11 @@ def list_audit_entries(
     limit: int = 100,
 ) -> list[AuditEntry]:
     """The newest entries, of one subject or action where given, older than the entry `before` where given."""
-    query = select(AuditEntryRow, AccountRow.email).outerjoin(
-        AccountRow, AccountRow.id == AuditEntryRow.account_id
+    about = aliased(AccountRow)
+    query = (
+        select(AuditEntryRow, AccountRow.email, about.email)
+        .outerjoin(AccountRow, AccountRow.id == AuditEntryRow.account_id)
+        .outerjoin(about, about.public_id == AuditEntryRow.subject)
     )
     if subject:
         query = query.where(AuditEntryRow.subject == subject)
@@ -55,10 +61,11 @@ def list_audit_entries(
             who=email,
             action=row.action,
             subject=row.subject,
+            about=about_email,
             changes=row.detail.get("changes", {}),
             detail={name: value for name, value in row.detail.items() if name != "changes"},
         )
-        for row, email in found
+        for row, email, about_email in found
     ]
 
 

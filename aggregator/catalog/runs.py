@@ -13,6 +13,7 @@ from aggregator.catalog.page_visits import drop_frontier, take_up_frontier
 from aggregator.catalog.schedules import plan_next_crawl
 from aggregator.catalog.staging import drop_staging
 from aggregator.catalog.stores import store_value
+from aggregator.db import audit
 from aggregator.db.models import QuarantinedOfferRow, RunLogRow, RunRow, StoreRow
 from aggregator.db.session import database_now
 from aggregator.domain.errors import Conflict, NotFound
@@ -175,7 +176,7 @@ def write_log(session: Session, run_id: int, lines: Sequence[LogLine]) -> None:
         session.execute(insert(RunLogRow), kept)
 
 
-def cancel_run(session: Session, public_id: str) -> None:
+def cancel_run(session: Session, public_id: str, *, account_id: int | None = None) -> None:
     """Stop a running run; its staged rows go, the catalogue stays as it is."""
     run_id = session.scalar(
         update(RunRow)
@@ -185,6 +186,7 @@ def cancel_run(session: Session, public_id: str) -> None:
     )
     if run_id is None:
         raise NotFound("running run", public_id)
+    audit.record(session, account_id, "run_cancelled", f"run:{public_id}")
     drop_staging(session, run_id)
     drop_frontier(session, run_id)
 

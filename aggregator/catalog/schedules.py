@@ -74,17 +74,18 @@ def _set_active(session: Session, slug: str, is_active: bool, account_id: int | 
     if store.is_active == is_active:
         return
     store.is_active = is_active
-    plan_next_crawl(store, datetime.now(UTC))
+    plan_next_crawl(store, database_now(session))
     audit.record(session, account_id, "store_resumed" if is_active else "store_paused", f"store:{slug}")
 
 
-def right_planned_times(session: Session, now: datetime | None = None) -> list[str]:
+def right_planned_times(session: Session, *, tolerance: timedelta = _SKEW) -> list[str]:
     """Mend what was written before the system's clock was set back; slugs of the stores that were planned anew.
 
     A crawl planned farther ahead than its schedule plans from now, a message sent or a heartbeat heard in the
-    future: each would be waited for until the clock is there again. Harmless at any other time.
+    future: each would be waited for until the clock is there again. A crawl may lie `tolerance` beyond its schedule,
+    as that of a store does which is left alone for a while.
     """
-    now = now or database_now(session)
+    now = database_now(session)
     ahead = now + _SKEW
     session.execute(update(StoreRow).where(StoreRow.crawl_sent_at > ahead).values(crawl_sent_at=None))
     session.execute(
@@ -103,7 +104,7 @@ def right_planned_times(session: Session, now: datetime | None = None) -> list[s
     for store in session.scalars(planned.with_for_update(skip_locked=True)):
         schedule = schedule_of(store)
         usual = schedule.next_time(now, store.public_id)
-        latest = usual + timedelta(seconds=schedule.jitter) + _SKEW
+        latest = usual + timedelta(seconds=schedule.jitter) + tolerance
         if store.next_crawl_at is not None and store.next_crawl_at > latest:
             store.next_crawl_at = usual
             far.append(store.slug)

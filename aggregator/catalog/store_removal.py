@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.product_summaries import refresh_products
+from aggregator.catalog.runs import cancel_run
 from aggregator.catalog.staging import drop_staging
 from aggregator.db import audit
 from aggregator.db.models import (
@@ -75,8 +76,9 @@ def ask_for_removal(
     now = datetime.now(UTC)
     store.removal_asked_at, store.is_active = now, False
     store.next_crawl_at = store.crawl_sent_at = None
-    running = update(RunRow).where(RunRow.store_id == store.id, RunRow.state == "running")
-    session.execute(running.values(state="cancelled", finished_at=now))
+    running = select(RunRow.public_id).where(RunRow.store_id == store.id, RunRow.state == "running")
+    for run_id in session.scalars(running).all():
+        cancel_run(session, run_id, account_id=account_id)
     audit.record(session, account_id, "store_removed", f"store:{slug}", name=store.name, url=store.url)
     session.flush()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
-from aggregator.catalog.run_control import cancel_run, settle_run
+from aggregator.catalog.ingest import settle_held_run
 from aggregator.catalog.run_details import get_run_detail, get_run_log
+from aggregator.catalog.runs import cancel_run
 from aggregator.catalog.stores import list_runs
 from web import context
 from web.db import current_session
@@ -67,7 +68,7 @@ def cancel(run_id: str) -> Response:
 def settle(run_id: str) -> Response:
     """Accept or discard a held run."""
     accept = request.form.get("verdict") == "accept"
-    report = settle_run(current_session(), run_id, accept=accept, account_id=account_id())
+    report = settle_held_run(current_session(), run_id, accept=accept, account_id=account_id())
     if accept:
         words = _(
             "Accepted: %(new)d new, %(changed)d changed and %(gone)d gone offers are shown to shoppers now.",

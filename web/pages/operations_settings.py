@@ -111,7 +111,7 @@ def _schedule_page(slug: str, form: Mapping[str, str] | None) -> str:
         "operations/schedule.html",
         settings=get_store_settings(current_session(), slug),
         form=fields,
-        units=store_forms.UNITS,
+        time_units=store_forms.UNITS,
         zones=_zones(),
         **_upcoming(fields, seed),
     )
