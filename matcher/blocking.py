@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sparse_dot_topn import sp_matmul_topn
+from sparse_dot_topn import sp_matmul_topn, zip_sp_matmul_topn
 
 from matcher.parallel import over_parts, parts_of
 from matcher.preparation import Floats, Integers, PreparedCatalogue
@@ -31,7 +31,8 @@ _PRODUCTS_PER_OFFER = 12_000
 ROOM_FOR_PAIRS = 2_000_000
 _SURE_NEIGHBOURS = 5
 SHARE_OF_NEAREST = 0.4
-_ROWS = 20_000
+_ROWS = 10_000
+_TARGETS_AT_ONCE = 1 << 18
 _PAIRS = 200_000
 _STORES = 20
 
@@ -227,10 +228,10 @@ def _neighbours(catalogue: PreparedCatalogue, features: sparse.csr_matrix, proce
             near = _nearest(features[outside], features[inside], _NEIGHBOURS_PER_STORE)
             found.append(_keys(outside[near.row], inside[near.col], count))
         return _distinct(found)
-    targets = features.T.tocsr()
+    targets = _targets(features)
 
     def part(start: int, end: int) -> Integers:
-        near = most_alike(features[start:end], targets)
+        near = most_alike(features[start:end], *targets)
         query, found = near.row.astype(np.int64) + start, near.col.astype(np.int64)
         other = query != found
         return _keys(
@@ -333,27 +334,36 @@ def _by_store(store: Integers) -> list[Integers]:
 
 def _nearest(queries: sparse.csr_matrix, others: sparse.csr_matrix, most: int) -> sparse.coo_matrix:
     """The `most` rows of `others` that are most alike to each query: queries x others."""
-    targets = others.T.tocsr()
+    targets = _targets(others)
     parts = [
-        most_alike(queries[start:end], targets, most).tocsr()
+        most_alike(queries[start:end], *targets, most=most).tocsr()
         for start, end in parts_of(queries.shape[0], _ROWS)
     ]
     return sparse.vstack(parts).tocoo()
 
 
 def most_alike(
-    queries: sparse.csr_matrix, targets: sparse.csr_matrix, most: int = _NEIGHBOURS_LOOKED_AT
+    queries: sparse.csr_matrix, *targets: sparse.csr_matrix, most: int = _NEIGHBOURS_LOOKED_AT
 ) -> sparse.coo_matrix:
-    """The `most` columns of `targets` (features x offers) that are most alike to each query, if at all."""
-    return sp_matmul_topn(
-        queries,
-        targets,
-        top_n=most,
-        threshold=_LEAST_LIKENESS,
-        sort=True,
-        n_threads=1,
-        idx_dtype=np.int32,
-    ).tocoo()
+    """The `most` offers that are most alike to each query, if at all; `targets` (features x offers) stand side by side."""
+    found = [
+        sp_matmul_topn(
+            queries,
+            part,
+            top_n=most,
+            threshold=_LEAST_LIKENESS,
+            sort=True,
+            n_threads=1,
+            idx_dtype=np.int32,
+        )
+        for part in targets
+    ]
+    return (found[0] if len(found) == 1 else zip_sp_matmul_topn(top_n=most, C_mats=found)).tocoo()
+
+
+def _targets(features: sparse.csr_matrix) -> list[sparse.csr_matrix]:
+    """The offers as columns, in parts whose sums stay near the processor while one query meets them all."""
+    return [features[start:end].T.tocsr() for start, end in parts_of(features.shape[0], _TARGETS_AT_ONCE)]
 
 
 def _rank_within(group: npt.NDArray[np.integer]) -> Integers:
