@@ -22,6 +22,7 @@ _FEEDS = frozenset({"rss", "feed", "rdf"})
 _ITEMS_ELSEWHERE = _ITEMS | {"product", "offer", "shopitem"}
 _MOST_ELEMENTS_IN_AN_ITEM = 5000
 _LONGEST_LINE = 2_000_000
+_LONGEST_SILENCE = 16_000_000  # bytes of XML in which no element begins or ends
 _SNIFFED = 1 << 16
 
 
@@ -103,12 +104,17 @@ def _xml_rows(pieces: Iterable[bytes], url: str) -> Iterator[Row]:
     root = ""
     has_items = False
     tail = b""
-    elements = 0
+    elements = silent = 0
     try:
         for piece in pieces:
             parser.feed(piece)
             tail = (tail + piece)[-400:]
+            # Text without end, or whatever follows the end of a document, piles up in the parser.
+            silent += len(piece)
+            if silent > _LONGEST_SILENCE:
+                raise UnreadableAnswer(url, "has an item that does not end, or none at all")
             for event, element in parser.read_events():
+                silent = 0
                 if event == "start":
                     root = root or _name(element.tag)
                     elements += 1

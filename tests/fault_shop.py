@@ -129,7 +129,7 @@ class FaultShop:
     def behave(self) -> None:
         """Be a good shop again, with its old goods."""
         self._planned.clear()
-        self.articles = shelf(len(self.articles))
+        self.articles = shelf()
         self.robots = "User-agent: *\nAllow: /\n"
         self.certificate = None
         self.scheme = "http"
