@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from urllib.parse import quote, unquote
 
+from aggregator.domain.hand_off_templates import fill_link_template
 from aggregator.domain.stores import HandOff, HandOffLine, Store
-from aggregator.domain.web_addresses import is_on_site, read_web_address
-
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_LONGEST_TEMPLATE = 2000
+from aggregator.domain.web_addresses import read_web_address
 
 
 def product_links(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
@@ -38,12 +34,4 @@ def fill_template(store: Store, line: HandOffLine) -> str | None:
     be able to carry the quantity.
     """
     template = dict(line.handoff).get("checkout_link_template", "")
-    template = template.replace("%7B", "{").replace("%7D", "}").replace("%7b", "{").replace("%7d", "}")
-    if not template or len(template) > _LONGEST_TEMPLATE:
-        return None
-    names = {unquote(name).strip().lower() for name in _PLACEHOLDER.findall(template)}
-    if not names <= {"id", "quantity"} or (line.quantity != 1 and "quantity" not in names):
-        return None
-    values = {"id": quote(line.external_id, safe=""), "quantity": str(line.quantity)}
-    filled = _PLACEHOLDER.sub(lambda found: values[unquote(found[1]).strip().lower()], template)
-    return filled if is_on_site(filled, store.url) else None
+    return fill_link_template(template, line.external_id, line.quantity, site=store.url)

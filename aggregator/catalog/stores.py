@@ -123,14 +123,14 @@ def get_store(session: Session, slug: str) -> Store:
 
 def request_crawl(session: Session, slug: str, *, account_id: int | None = None) -> None:
     """Make a store due now; a worker crawls it. A paused store is crawled this once and stays paused."""
-    found = session.scalar(
-        update(StoreRow)
-        .where(StoreRow.slug == slug)
-        .values(next_crawl_at=func.now(), crawl_sent_at=None)
-        .returning(StoreRow.id)
-    )
-    if found is None:
+    store = session.scalar(select(StoreRow).where(StoreRow.slug == slug).with_for_update())
+    if store is None:
         raise NotFound("store", slug)
+    if store.removal_asked_at is not None:
+        raise Conflict(f"{slug} is being removed")
+    session.execute(
+        update(StoreRow).where(StoreRow.id == store.id).values(next_crawl_at=func.now(), crawl_sent_at=None)
+    )
     session.add(
         AuditEntryRow(account_id=account_id, action="crawl_requested", subject=f"store:{slug}", detail={})
     )

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.hand_off_templates import fill_link_template
+from aggregator.domain.store_settings import HAND_OFF_OPTION
 from aggregator.domain.stores import HandOff, HandOffLine, Store
 from aggregator.domain.web_addresses import is_on_site, read_web_address
 from aggregator.platforms import get_platform
@@ -18,10 +20,11 @@ def build_hand_off(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
 
     Links are built from what stores say, so one that carries the whole cart must have the scheme, host and
     port of the store's own address, and one for an item may lie on a host below it, as merchants' own add-to-cart
-    links do. Otherwise, and where the platform is missing or fails, the shopper gets the lines' own pages.
+    links do. An operator's own template for the store goes before what its platform does. Otherwise, and where the
+    platform is missing or fails, the shopper gets the lines' own pages.
     """
     try:
-        built = get_platform(store.platform).handoff.build(store, lines)
+        built = by_template(store, lines) or get_platform(store.platform).handoff.build(store, lines)
     except Exception:  # one store's plug-in, whatever is wrong with it, must not cost the shopper the others
         log.exception("no hand-off link for store %s: its platform %s failed", store.slug, store.platform)
         return product_links(store, lines)
@@ -29,6 +32,21 @@ def build_hand_off(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
         log.warning("the hand-off link for store %s does not lead there; product links instead", store.slug)
         return product_links(store, lines)
     return built
+
+
+def by_template(store: Store, lines: Sequence[HandOffLine]) -> HandOff | None:
+    """One link a line by the store's option `checkout_link_template`; None without one, or where a line has none."""
+    template = store.options.get(HAND_OFF_OPTION, "")
+    links = [
+        fill_link_template(template, line.external_id, line.quantity, site=store.url)
+        for line in (lines if template else ())
+    ]
+    filled = tuple(link for link in links if link is not None)
+    return (
+        HandOff(kind="item_link", url=None, item_urls=filled)
+        if filled and len(filled) == len(lines)
+        else None
+    )
 
 
 def is_trustworthy(built: HandOff, store: Store, lines: Sequence[HandOffLine]) -> bool:
