@@ -8,10 +8,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 PYTEST := $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format prove bench lock clean
+.PHONY: help setup setup-spark run test check format prove bench lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Create the environment (.venv) from the lock
 
@@ -24,6 +24,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "[3/3] installing click2cart itself"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+setup-spark: setup ## Add Apache Spark for `match run --engine spark` (needs Java 17 or newer; half a gigabyte)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 
 run: setup ## Run the whole thing with its demo stores at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(VENV)/bin/click2cart demo

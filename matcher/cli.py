@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from aggregator.settings import Settings
 from matcher.catalogue_cli import known_json, link, read_known_pair, told_word, verdicts
 from matcher.clustering import Partition
 from matcher.engines.local import Outcome, Scoring, clusters_by_offer, partition, score_candidates
+from matcher.engines.spark import DEFAULT_MASTER, on_spark
 from matcher.evaluation import Evaluation, evaluate
 from matcher.explanation import explain as explain_pair
 from matcher.files import read_labels, read_offers, read_pairs, read_truth, write_rows
@@ -38,7 +40,7 @@ def match() -> None:
 
 
 @match.command()
-@click.argument("offers", type=_FILE)
+@click.argument("offers", type=click.Path(path_type=Path))
 @click.option(
     "--output",
     type=_FILE,
@@ -53,6 +55,9 @@ def match() -> None:
     "--model", type=_FILE, default=SHIPPED_MODEL, help="A trained model in place of the shipped one."
 )
 @click.option("--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True)
+@click.option(
+    "--spark-master", default=DEFAULT_MASTER, show_default=True, help="Spark's master, for the Spark engine."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 def run(
     offers: Path,
@@ -63,22 +68,23 @@ def run(
     truth: Path | None,
     model: Path,
     engine: str,
+    spark_master: str,
     as_json: bool,
 ) -> None:
     """Cluster the offers of a file (CSV or Parquet); no database is needed."""
-    if engine == "spark":
-        raise InvalidInput("the Spark engine is not there yet", place="--engine", remedy="use --engine local")
     if (pairs is None) != (pairs_output is None):
         raise InvalidInput("--pairs and --pairs-output belong together", remedy="give both or neither")
     match_model = MatchModel.load(model)
     known = read_truth(truth) if truth else None
     wanted = read_pairs(pairs) if pairs else []
     _progress("reading offers")
-    catalogue = prepare(read_offers(offers))
-    _progress(f"comparing {len(catalogue)} offers")
-    scoring = score_candidates(catalogue, match_model)
-    _progress(f"merging by {len(scoring.pairs)} pairs")
-    found = partition(scoring)
+    records = read_offers(offers)
+    with on_spark(spark_master) if engine == "spark" else nullcontext():
+        catalogue = prepare(records)
+        _progress(f"comparing {len(catalogue)} offers")
+        scoring = score_candidates(catalogue, match_model)
+        _progress(f"merging by {len(scoring.pairs)} pairs")
+        found = partition(scoring)
     clusters = clusters_by_offer(catalogue, found.automatic if automatic_only else found.probable)
     write_rows(output, ("offer_id", "cluster_id"), sorted(clusters.items()))
     if pairs_output is not None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+# Does every part and gives the results in order; see `spread_by`.
+Spread = Callable[[Callable[[int, int], Any], list[tuple[int, int]]], Iterable[Any]]
+_spread: ContextVar[Spread | None] = ContextVar("spread", default=None)
 
 # What the forked processes are to do: they inherit it, so neither it nor what it holds is ever copied or pickled.
 _work: Callable[[int, int], Any] | None = None
@@ -29,6 +34,9 @@ def over_parts(
     picklable and are the same as with one. Where the system cannot fork safely there is one process.
     """
     parts = parts_of(count, size)
+    if (spread := _spread.get()) is not None:
+        yield from spread(work, parts)
+        return
     if processes < 2 or len(parts) < 2 or sys.platform != "linux":
         for start, end in parts:
             yield work(start, end)
@@ -40,6 +48,19 @@ def over_parts(
             yield from pool.imap(_one_part, parts)
     finally:
         _work = None
+
+
+@contextmanager
+def spread_by(spread: Spread) -> Iterator[None]:
+    """As long as this lasts, `spread` does the parts in place of this machine's processes.
+
+    `work` and its results have to be picklable. Parts are the same wherever they are done, and so are results.
+    """
+    before = _spread.set(spread)
+    try:
+        yield
+    finally:
+        _spread.reset(before)
 
 
 def _one_part(part: tuple[int, int]) -> Any:

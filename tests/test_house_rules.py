@@ -48,6 +48,7 @@ def test_only_the_settings_read_the_environment() -> None:
         "workers/demo.py",
         "web/cli.py",
         "spiders/crawl_process.py",
+        "matcher/engines/spark.py",
     }
     readers = {
         str(path.relative_to(ROOT))

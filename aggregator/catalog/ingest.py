@@ -80,12 +80,7 @@ def stage_offers(
         session,
         ticket.run_id,
         encode_offers(
-            ticket.run_id,
-            (
-                (position, offer)
-                for position, offer in enumerate(normalized, start)
-                if isinstance(offer, Offer)
-            ),
+            (position, offer) for position, offer in enumerate(normalized, start) if isinstance(offer, Offer)
         ),
     )
     copy_rows(

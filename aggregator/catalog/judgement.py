@@ -47,6 +47,7 @@ class Limits:
 # Of a new store nothing is known but what it says itself, so only what no store does is held.
 _FIRST_SAME_PRICE = (200, 0.95)
 _FIRST_FACTOR = 5
+_FIRST_LOOKED_AT = 20_000
 
 
 def judge_run(
@@ -233,15 +234,20 @@ def _of_first_run(session: Session, comparison: Comparison) -> Iterator[Anomaly]
     fewest, share = _FIRST_SAME_PRICE
     if comparison.read < fewest:
         return
+    looked_at = min(comparison.read, _FIRST_LOOKED_AT)
     same = session.execute(
         text(
-            f"select price, price_currency, count(*) as offers from {comparison.staged} "
-            "group by price, price_currency order by count(*) desc limit 1"
-        )
+            f"""
+            select price, price_currency, count(*) as offers
+            from (select price, price_currency from {comparison.staged} limit :looked_at) s
+            group by price, price_currency order by count(*) desc limit 1
+            """
+        ),
+        {"looked_at": looked_at},
     ).one()
-    if same.offers > share * comparison.read:
+    if same.offers > share * looked_at:
         yield Anomaly(
             kind="implausible",
-            message=f"{same.offers} of {comparison.read} offers ask the same {same.price:f} {same.price_currency}",
-            figures={"read": comparison.read, "same": same.offers, "price": str(same.price)},
+            message=f"{same.offers} of {looked_at} offers ask the same {same.price:f} {same.price_currency}",
+            figures={"read": looked_at, "same": same.offers, "price": str(same.price)},
         )

@@ -35,6 +35,7 @@ def begin_staging(session: Session, run_id: int) -> None:
     name = staging_table(run_id)
     session.execute(text(f"drop table if exists {name}"))
     session.execute(text(f"create unlogged table {name} (like {_PARENT} including defaults)"))
+    session.execute(text(f"alter table {name} alter run_id set default {int(run_id)}"))
     # Attached, not created as a partition: that would wait for all who read or write other runs' rows.
     session.execute(text(f"alter table {_PARENT} attach partition {name} for values in ({int(run_id)})"))
 
@@ -71,15 +72,15 @@ def drop_abandoned_staging(session: Session, *, at_most: int = 50) -> int:
     return len(names)
 
 
-def encode_offers(run_id: int, offers: Iterable[tuple[int, Offer]]) -> bytes:
+def encode_offers(offers: Iterable[tuple[int, Offer]]) -> bytes:
     """Offers, each with its position in the run, as COPY wants them."""
-    return encode_rows((run_id, position, *_fields(offer)) for position, offer in offers)
+    return encode_rows((position, *_fields(offer)) for position, offer in offers)
 
 
 def copy_staged(session: Session, run_id: int, encoded: bytes) -> None:
     """Append encoded offers to the run's partition."""
     if encoded:
-        copy_encoded(session, staging_table(run_id), ("run_id", "position", *OFFER_COLUMNS), encoded)
+        copy_encoded(session, staging_table(run_id), ("position", *OFFER_COLUMNS), encoded)
 
 
 def _fields(offer: Offer) -> tuple[Any, ...]:
