@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -47,7 +50,7 @@ def offer_sign_in(settings: Settings) -> None:
         tell("to sign in to the operations pages: click2cart operators invite you@example.org")
         return
     with database(settings) as sessions, sessions.begin() as session:
-        link = link_address(settings, invite(session, OPERATOR, "operator"))
+        link = link_address(settings, invite(session, OPERATOR, "admin"))
     tell(f"sign in to the operations pages (once, within 15 minutes): {link}")
 
 
@@ -88,6 +91,48 @@ def demo(port: int | None, free_ports: bool) -> None:
         tell(f"Click2Cart runs at {site_url(settings)}  (Ctrl-C stops it)")
 
     supervise(settings, start)
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(0.5), default=20.0, show_default=True, help="How long.")
+@click.option("--seed", default=1, show_default=True, help="The same faults for the same seed.")
+@click.option(
+    "--interval",
+    type=click.IntRange(5),
+    default=60,
+    show_default=True,
+    help="Seconds between two crawls of a store.",
+)
+@click.option(
+    "--fault-every",
+    type=click.FloatRange(1),
+    default=15.0,
+    show_default=True,
+    help="Seconds between two faults.",
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there.")
+@click.pass_context
+def soak(
+    context: click.Context, minutes: float, seed: int, interval: int, fault_every: float, output: Path | None
+) -> None:
+    """Crawl ten demo stores while things go wrong at random; exit 1 where anything is lost, wrong or unseen.
+
+    Works on an installation of its own, which is gone afterwards.
+    """
+    from workers.soak import Soak
+    from workers.soak_findings import report_document
+
+    with TemporaryDirectory(prefix="click2cart-soak-") as folder:
+        settings = dataclasses.replace(Settings.from_env(), data_dir=Path(folder) / "data")
+        report = Soak(settings, seed=seed, interval=interval, tell=tell).run(
+            minutes, fault_seconds=fault_every
+        )
+    text = json.dumps(report_document(report), indent=2)
+    if output is None:
+        click.echo(text)
+    else:
+        output.write_text(text + "\n", encoding="utf-8")
+    context.exit(0 if report.is_good else 1)
 
 
 @click.command()
