@@ -17,6 +17,7 @@ ALL = (
     "probing",
     "matching",
     "matching_hard",
+    "matching_spark",
     "matching_peers",
     "search",
     "planning",

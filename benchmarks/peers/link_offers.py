@@ -104,7 +104,7 @@ def recordlinkage(offers: pd.DataFrame) -> pd.DataFrame:
 
     frame = _columns(offers)
     keyed = frame[["rare_words"]].explode("rare_words").dropna().reset_index(names="place")
-    keyed = keyed[keyed.groupby("rare_words")["place"].transform("size") <= 200]
+    keyed = keyed[keyed.groupby("rare_words")["place"].transform("size") <= 60]
     both = keyed.merge(keyed, on="rare_words")
     both = both[both["place_x"] < both["place_y"]][["place_x", "place_y"]].drop_duplicates()
     pairs = pd.MultiIndex.from_frame(both)
