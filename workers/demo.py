@@ -118,7 +118,7 @@ def prepare_demo(settings: Settings, stores: tuple[DemoStore, ...]) -> None:
         _wait_for_matching(sessions)
         with sessions.begin() as session:
             totals = get_totals(session)
-            invitation = link_address(settings, invite(session, OPERATOR, "operator"))
+            invitation = link_address(settings, invite(session, OPERATOR, "admin"))
     tell(
         f"[demo] {totals.offers} offers of {totals.stores} stores are {totals.products} products, "
         f"{totals.products_at_several_stores} of them at several stores"

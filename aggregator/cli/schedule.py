@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from aggregator.cli.output import print_json
-from aggregator.cli.stores import as_json_option
+from aggregator.cli.output import as_json_option, print_json
 from aggregator.db.session import database
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.schedules import Schedule

@@ -10,13 +10,11 @@ from typing import Any
 
 import click
 
-from aggregator.cli.output import print_json, result_stream
+from aggregator.cli.output import as_json_option, print_json, result_stream
 from aggregator.db.session import database
 from aggregator.domain.errors import BasketError, InvalidInput
 from aggregator.domain.shipping import ShippingRule
 from aggregator.settings import Settings
-
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
