@@ -109,7 +109,7 @@ def _json_ld(product: _Product, url: str) -> str:
 def _style() -> str:
     rules = "".join(
         f".{_SITE_WORDS.choice(_WORDS)}-{rule}{{display:flex;padding:{rule % 9}px;color:#{rule:06x}}}"
-        for rule in range(260)
+        for rule in range(90)
     )
     return f"<style>{rules}</style>"
 
@@ -119,7 +119,7 @@ def _navigation() -> str:
     links = "".join(
         f'<li class="nav-item level-{link % 3}"><a class="nav-link" href="/c/{link}">'
         f"{_SITE_WORDS.choice(_WORDS).title()} {_SITE_WORDS.choice(_WORDS)}</a></li>"
-        for link in range(160)
+        for link in range(180)
     )
     return f'<header><a href="/">Bench Shop</a><nav aria-label="Main"><ul>{links}</ul></nav></header>'
 
@@ -162,7 +162,7 @@ def _reviews(product: _Product) -> str:
     reviews = "".join(
         f'<article class="review"><h3>{product.text(4)}</h3><span class="stars">{1 + review % 5}</span>'
         f"<p>{product.text(55)}</p></article>"
-        for review in range(18)
+        for review in range(40)
     )
     return f"<h2>Reviews</h2>{reviews}"
 
@@ -172,7 +172,7 @@ def _related(product: _Product) -> str:
         f'<li class="card"><a href="/p/{product.number + card}"><img loading="lazy" src="/i/{card}.jpg" alt="">'
         f'<span class="card-title">{product.text(4)}</span></a>'
         f'<span class="card-price">€{product.words.randrange(5, 900)}.99</span></li>'
-        for card in range(1, 13)
+        for card in range(1, 25)
     )
     return f"<h2>You may also like</h2><ul>{cards}</ul>"
 
@@ -187,7 +187,7 @@ def _footer() -> str:
 def _script() -> str:
     lines = "".join(
         f"function f{line}(a,b){{var c=a*{line}+b;if(c>{line * 7}){{return '{_SITE_WORDS.choice(_WORDS)}'}}return c}}"
-        for line in range(200)
+        for line in range(70)
     )
     return f"<script>window.shop=window.shop||{{}};{lines}</script>"
 

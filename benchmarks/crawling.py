@@ -1,11 +1,14 @@
-"""Product pages per CPU-second: read by the page objects, and crawled by the whole crawl process.
+"""Crawling beside Scrapy and extruct: CPU and bytes of a first crawl, and of one that finds nothing changed.
 
-    python -m benchmarks.crawling [--pages 600] [--rounds 3]
+    python -m benchmarks.crawling [--pages 5000] [--rounds 3]
 
-The pages are the demo shops' (half with JSON-LD, half with microdata). Reading is measured in this process
-beside extruct, which only collects the markup and reads no offer from it. A crawl takes robots.txt, sitemap
-and pages from a static server in another process on loopback; its CPU-seconds are those of the crawl
-process and of the reading end of its pipe, once with the start of the process and once without it.
+All crawl the same pages of about 60 kB from a server in a process of its own, whose CPU does not count. Ours are whole
+runs: robots.txt, sitemap, guard, robots rules, limits and patience on, offers read, normalized and staged in a real
+database, released at the end. CPU-seconds are those of the crawl process and of the process that started it, reading,
+normalizing, staging and the database's client included; the database server's own are not. "Start-up apart" takes off
+what a crawl of one page costs, from ours and from the peer's alike.
+
+The peer is a new Scrapy project with extruct (`benchmarks.crawl_peer`): it keeps no offers at all.
 """
 
 from __future__ import annotations
@@ -15,120 +18,100 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import extruct
+from sqlalchemy import select
 
-from aggregator.domain.normalization import normalize_offer
-from aggregator.domain.offers import Offer, RawOffer
-from aggregator.domain.stores import Store
-from aggregator.fetching import Fetcher
+from aggregator.catalog.stores import NewStore, register_store
+from aggregator.db.models import StoreRow
+from aggregator.db.session import Sessions
 from aggregator.settings import Settings
-from fixtures.demo.stores import run_demo_stores
-from spiders.crawl_process import crawl_lines
-from spiders.item_lines import Ending
-from spiders.pages import select_page
-from spiders.sitemaps import SitemapListing
+from benchmarks.crawl_pages import BenchmarkSite, served_pages
+from benchmarks.scratch import print_table, scratch_database
+from spiders.runner import crawl_store
 
 
 @dataclass(frozen=True, slots=True)
-class SavedPage:
-    """A page as it was served."""
+class Cost:
+    """CPU-seconds and bytes sent by the server."""
 
-    url: str
-    text: str
-
-
-def save_pages(count: int) -> list[SavedPage]:
-    """That many pages of the two HTML shops."""
-    pages = []
-    with run_demo_stores() as stores:
-        settings = Settings(allow_private_hosts=frozenset(f"127.0.0.1:{store.port}" for store in stores))
-        for store in stores:
-            if store.platform == "generic":
-                with Fetcher(settings) as fetcher:
-                    listing = SitemapListing(fetcher, store.url, sitemap_url=None, most_pages=100_000)
-                    addresses = list(listing.pages())[: count // 2]
-                    pages.extend(SavedPage(url, fetcher.get(url).text) for url in addresses)
-    return pages
+    cpu: float
+    sent: int
 
 
-def read_offers(pages: list[SavedPage]) -> int:
-    """What a crawl does with pages; how many offers were read."""
-    found = 0
-    for page in pages:
-        for raw in select_page(page).to_raw_offers():
-            found += isinstance(raw, RawOffer) and isinstance(normalize_offer(raw), Offer)
-    return found
-
-
-def collect_with_extruct(pages: list[SavedPage]) -> int:
-    """The peer: markup only."""
-    for page in pages:
-        extruct.extract(page.text, base_url=page.url, syntaxes=["json-ld", "microdata", "opengraph"])
-    return len(pages)
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU-seconds of this process and of the children it waited for."""
-    before = sum(_used())
+def cost_of(work: Callable[[], object], site: BenchmarkSite) -> Cost:
+    """What the work costs this process and the processes that it starts and waits for."""
+    cpu, sent = _cpu(), site.sent
     work()
-    return sum(_used()) - before
+    return Cost(_cpu() - cpu, site.sent - sent)
 
 
-def _used() -> Iterator[float]:
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        usage = resource.getrusage(who)
-        yield usage.ru_utime + usage.ru_stime
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-@contextmanager
-def static_site(pages: list[SavedPage]) -> Iterator[int]:
-    """Serves the pages from a process of its own; gives the port."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, page in enumerate(pages):
-            Path(folder, f"{number}.html").write_text(page.text, encoding="utf-8")
-        server = subprocess.Popen(
-            [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert server.stdout is not None
-        try:
-            port = int(server.stdout.readline().split(" port ")[1].split()[0])
-            entries = "".join(
-                f"<url><loc>http://127.0.0.1:{port}/{number}.html</loc></url>" for number in range(len(pages))
-            )
-            Path(folder, "sitemap.xml").write_text(f"<urlset>{entries}</urlset>", encoding="utf-8")
-            yield port
-        finally:
-            server.kill()
-            server.wait()
-            server.stdout.close()
-
-
-def crawl(port: int) -> None:
-    """Crawl the static site to its end."""
-    settings = Settings(allow_private_hosts=frozenset({f"127.0.0.1:{port}"}))
-    store = Store(id="b", slug="b", name="B", url=f"http://127.0.0.1:{port}", platform="generic")
-    with crawl_lines(settings, store, "spiders.crawlers.sitemap:SitemapSpider") as lines:
-        *_, ending = lines
-    assert ending == Ending(None), ending
-
-
-def report(name: str, pages: int, seconds: list[float]) -> None:
-    """One row of the table."""
-    middle = statistics.median(seconds)
-    print(
-        f"{name:44} {pages / middle:8,.0f} pages/CPU-s   ({min(seconds):.2f} to {max(seconds):.2f} s)",
-        flush=True,
+def crawl_by_peer(site: BenchmarkSite, pages: int) -> None:
+    """One crawl of the peer; fails unless it yielded an item a page."""
+    peer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.crawl_peer", f"{site.base}/sitemap.xml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
     )
+    assert int(peer.stdout) == pages, peer.stdout
+
+
+class OurCrawl:
+    """A store of ours in a scratch database, crawled by whole runs."""
+
+    def __init__(self, sessions: Sessions, site: BenchmarkSite, slug: str) -> None:
+        self._sessions = sessions
+        self._settings = Settings(allow_private_hosts=frozenset({f"127.0.0.1:{site.port}"}))
+        self._slug = slug
+        with sessions.begin() as session:
+            register_store(
+                session, NewStore(url=site.base, platform="generic", name=slug, slug=slug), may_move=True
+            )
+
+    def ignore_lastmod(self) -> None:
+        """Ask for every page from now on."""
+        with self._sessions.begin() as session:
+            row = session.scalars(select(StoreRow).where(StoreRow.slug == self._slug)).one()
+            row.options = {**row.options, "lastmod": "ignore"}
+
+    def forget(self) -> None:
+        """As if the store had never been read."""
+        with self._sessions.begin() as session:
+            session.delete(session.scalars(select(StoreRow).where(StoreRow.slug == self._slug)).one())
+
+    def run(self, *, new: int, unchanged: int) -> None:
+        """One run; fails unless it came to these counts."""
+        report = crawl_store(self._settings, self._sessions, self._slug, trigger="command")
+        assert report is not None
+        got = (report.state, report.new, report.unchanged)
+        assert got == ("finished", new, unchanged), report
+
+
+def measure(sessions: Sessions, pages: int, rounds: int) -> dict[str, list[Cost]]:
+    """Costs by kind of crawl, a round of each kind after the other."""
+    costs: dict[str, list[Cost]] = {"peer": [], "first": [], "lastmod": [], "304": []}
+    with served_pages(pages) as site:
+        for number in range(rounds):
+            costs["peer"].append(cost_of(lambda: crawl_by_peer(site, pages), site))
+            ours = OurCrawl(sessions, site, f"shop-{pages}-{number}")
+            costs["first"].append(cost_of(lambda: ours.run(new=pages, unchanged=0), site))
+            costs["lastmod"].append(cost_of(lambda: ours.run(new=0, unchanged=pages), site))
+            ours.ignore_lastmod()
+            costs["304"].append(cost_of(lambda: ours.run(new=0, unchanged=pages), site))
+            ours.forget()
+    return costs
+
+
+def _middle(costs: Sequence[Cost]) -> Cost:
+    return Cost(statistics.median(c.cpu for c in costs), int(statistics.median(c.sent for c in costs)))
 
 
 def main() -> None:
@@ -136,32 +119,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pages", type=int, default=600)
+    parser.add_argument("--pages", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    pages = save_pages(arguments.pages)
-    rounds = range(arguments.rounds)
-    size = sum(len(page.text) for page in pages) / len(pages) / 1000
-    print(f"{len(pages)} pages of {size:.1f} kB on average, {read_offers(pages)} offers in them")
-    report(
-        "read (select_page, normalize_offer)",
-        len(pages),
-        [cpu_seconds(lambda: read_offers(pages)) for _ in rounds],
+    pages = arguments.pages
+    with scratch_database() as sessions:
+        measure(sessions, 1, 1)  # what is imported and connected once
+        starts = measure(sessions, 1, arguments.rounds)
+        costs = measure(sessions, pages, arguments.rounds)
+    start = {kind: _middle(each) for kind, each in starts.items()}
+    middle = {kind: _middle(each) for kind, each in costs.items()}
+    apart = {kind: middle[kind].cpu - start[kind].cpu for kind in middle}
+    names = {
+        "peer": "Scrapy and extruct",
+        "first": "ours, first crawl",
+        "lastmod": "ours again, by lastmod",
+        "304": "ours again, by 304s alone",
+    }
+    rows = [
+        (
+            name,
+            f"{middle[kind].cpu:.2f}",
+            f"{start[kind].cpu:.2f}",
+            f"{pages / middle[kind].cpu:,.0f}",
+            f"{middle['peer'].cpu / middle[kind].cpu:.2f}",
+            f"{apart[kind] / apart['peer']:.3f}",
+            f"{middle[kind].sent / 1e6:,.2f}",
+            f"{middle[kind].sent / middle['peer'].sent:.4f}",
+        )
+        for kind, name in names.items()
+    ]
+    print_table(
+        f"{pages:,} pages of {middle['peer'].sent / pages / 1000:.1f} kB, median of {arguments.rounds}",
+        (
+            "crawl",
+            "CPU-s",
+            "of it start-up",
+            "pages/CPU-s",
+            "× peer",
+            "CPU, start-up apart, / peer's",
+            "MB",
+            "bytes / peer's",
+        ),
+        rows,
     )
-    report(
-        "extruct (markup only)",
-        len(pages),
-        [cpu_seconds(lambda: collect_with_extruct(pages)) for _ in rounds],
-    )
-    with static_site(pages[:1]) as port:
-        start = statistics.median(cpu_seconds(lambda: crawl(port)) for _ in rounds)
-    with static_site(pages) as port:
-        began = time.monotonic()
-        whole = [cpu_seconds(lambda: crawl(port)) for _ in rounds]
-        elapsed = (time.monotonic() - began) / arguments.rounds
-    report("crawled, start of the process included", len(pages), whole)
-    report("crawled, start of the process left out", len(pages), [seconds - start for seconds in whole])
-    print(f"starting and ending a crawl process: {start:.2f} CPU-s; one crawl: {elapsed:.1f} s elapsed")
 
 
 if __name__ == "__main__":

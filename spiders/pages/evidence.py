@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -164,6 +164,7 @@ def currency_code(value: str | None) -> str | None:
     return value.strip().upper() if value and value.strip().upper() in CURRENCIES else None
 
 
+@lru_cache(maxsize=1024)  # one page words the same few amounts many times
 def plain_amount(value: Decimal | str | None, currency: str | None) -> Decimal | None:
     """An amount as a source words it as a number; None where there is none that a thing can cost."""
     if value is None:
