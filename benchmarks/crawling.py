@@ -175,7 +175,7 @@ def main() -> None:
             "CPU / peer's, start-up apart",
             "MB",
             "bytes / peer's",
-        ),  # fmt: skip
+        ),
         rows,
     )
 
