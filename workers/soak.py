@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from aggregator.catalog.alarms import list_alarms
 from aggregator.catalog.ingest import settle_held_run
+from aggregator.catalog.matches import count_pending_offers
 from aggregator.catalog.reconciliation import reconcile
 from aggregator.catalog.stores import list_runs, request_crawl
 from aggregator.db.embedded import embedded_services, restart_what_fell
@@ -32,11 +33,11 @@ from workers.soak_findings import SoakReport, find_evidence, wrong_prices
 from workers.soak_memory import MemoryWatch
 from workers.supervisor import own_command
 
-PATIENCE = 240.0
+PATIENCE = 600.0
 _LOOK_SECONDS = 1.0
 _WORD_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
-_ASK_AGAIN_SECONDS = 15.0
+_ASK_AGAIN_SECONDS = 60.0
 _EVERY_PROCESS_FAULT = 4  # each fourth fault kills a process or a server
 _SETTLED = ("finished", "failed", "held", "cancelled")
 Tell = Callable[[str], None]
@@ -85,6 +86,8 @@ class Soak:
             drift = Drift([shop.demo.store for shop in self._shops], _DRIFT_SECONDS)
             drift.start()
             try:
+                # Of a store that was never read nobody knows what is wrong with it.
+                self._read_all_well(sessions)
                 self._crawl_with_faults(sessions, minutes * 60, fault_seconds)
             finally:
                 drift.stop()
@@ -219,12 +222,19 @@ class Soak:
                     settle_held_run(session, run.id, accept=False)
 
     def _come_to_rest(self, sessions: Sessions) -> None:
-        """Let every store be read well once more; raises EnvironmentProblem where that does not come about."""
+        """Undo what is left of the faults, and let every store be read well once more."""
         self._tell("no more faults: every store is to be read well once more")
         self._look_after()
         with sessions.begin() as session:
             runs = list_runs(session, limit=200)
         self._undo(sessions, runs, at_once=True)
+        self._read_all_well(sessions)
+
+    def _read_all_well(self, sessions: Sessions) -> None:
+        """Wait until a run that begins from now on has read each store to its end, and all offers are matched.
+
+        Raises EnvironmentProblem where that does not come about.
+        """
         rest_began = datetime.now(UTC)
         asked: dict[str, float] = {}
         give_up_at = time.monotonic() + PATIENCE
@@ -241,13 +251,15 @@ class Soak:
                     if time.monotonic() > asked.get(slug, 0.0):
                         asked[slug] = time.monotonic() + _ASK_AGAIN_SECONDS
                         request_crawl(session, slug)
-            if not ill:
+                pending = count_pending_offers(session)
+            if not ill and not pending:
                 return
             for slug in ill:
                 self._discard_held(sessions, slug)
             if time.monotonic() > give_up_at:
                 last = {run.store_slug: f"{run.state} ({run.problem})" for run in reversed(runs)}
                 told = "; ".join(f"{slug}: {last.get(slug, 'no run')}" for slug in ill)
+                told = told or f"{pending} offers wait to be matched"
                 raise EnvironmentProblem(f"not read well again in {PATIENCE:.0f} s: {told}")
             time.sleep(_LOOK_SECONDS)
             self._look_after()
