@@ -170,12 +170,12 @@ def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_j
     left, right = sorted((_position(scoring, offer), _position(scoring, other_offer)))
     if left == right:
         raise InvalidInput(f"{offer} is one offer", remedy="name two different offers")
-    levels = scoring.levels_of(np.array([left]), np.array([right]))
-    score = match_model.score(levels)
+    levels, features = scoring.seen(np.array([left]), np.array([right]))
+    score = match_model.score(levels, features)
     probability = float(probability_of(score)[0])
     found = partition(scoring)
     outcome = _outcome(found, match_model, left, right, probability)
-    evidence = explain_pair(scoring.catalogue, match_model, left, right, levels[0])
+    evidence = explain_pair(scoring.catalogue, match_model, left, right, levels[0], features[0])
     if as_json:
         value = {
             "offers": [scoring.catalogue.records[left].offer_id, scoring.catalogue.records[right].offer_id],

@@ -81,6 +81,8 @@ class Contenders:
     best_partner: Integers
     second: Scores
     overall: Scores
+    overall_partner: Integers
+    overall_second: Scores
     look_alike: Scores
     stores: int
 
@@ -100,8 +102,7 @@ def find_contenders(
     first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
     following = np.minimum(first + 1, max(len(key) - 1, 0))
     has_second = (following > first) & (key[following] == key[first])
-    overall = np.full(count, -np.inf)
-    np.maximum.at(overall, offer, score)
+    overall, overall_partner, overall_second = _best_two(count, offer, partner, score)
     look_alike = np.full(count, -np.inf)
     np.maximum.at(look_alike, pairs.alike_left, alike_scores)
     np.maximum.at(look_alike, pairs.alike_right, alike_scores)
@@ -111,16 +112,36 @@ def find_contenders(
         best_partner=partner[first],
         second=np.where(has_second, score[following], -np.inf),
         overall=overall,
+        overall_partner=overall_partner,
+        overall_second=overall_second,
         look_alike=look_alike,
         stores=stores,
     )
+
+
+def _best_two(
+    count: int, offer: Integers, partner: Integers, score: Scores
+) -> tuple[Scores, Integers, Scores]:
+    """For each offer its best score, whose it is (-1: nobody's), and its second best."""
+    best, second = np.full(count, -np.inf), np.full(count, -np.inf)
+    best_partner = np.full(count, -1, dtype=np.int64)
+    order = np.lexsort((partner, -score, offer))
+    first = np.flatnonzero(np.r_[True, offer[order][1:] != offer[order][:-1]]) if len(order) else order
+    best[offer[order][first]] = score[order][first]
+    best_partner[offer[order][first]] = partner[order][first]
+    following = first[first + 1 < len(order)] + 1
+    following = following[offer[order][following] == offer[order][following - 1]]
+    second[offer[order][following]] = score[order][following]
+    return best, best_partner, second
 
 
 def context_levels(
     catalogue: PreparedCatalogue, contenders: Contenders, left: Integers, right: Integers, scores: Scores
 ) -> Levels:
     """Levels of the context comparisons for any pairs, candidates or not: pairs x CONTEXT_COMPARISONS."""
-    rival = np.maximum(_rival(catalogue, contenders, left, right), _rival(catalogue, contenders, right, left))
+    rival = np.maximum(
+        rival_scores(catalogue, contenders, left, right), rival_scores(catalogue, contenders, right, left)
+    )
     known = (catalogue.store[left] >= 0) & (catalogue.store[right] >= 0)
     if catalogue.statistics.stores_list_twice:
         known[:] = False
@@ -139,7 +160,7 @@ def context_levels(
     return np.column_stack([rival_level, alike_level, choice]).astype(np.int8)
 
 
-def _rival(
+def rival_scores(
     catalogue: PreparedCatalogue, contenders: Contenders, offer: Integers, partner: Integers
 ) -> Scores:
     """The best score that `offer` has in the store of `partner` with anyone but `partner`."""

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from aggregator.domain.identifiers import compact_code, read_gtin, shown_gtin
 from aggregator.domain.products import Evidence
 from matcher.comparison import Levels
+from matcher.features import Features
 from matcher.model import ALL_COMPARISONS, MatchModel
 from matcher.preparation import PreparedCatalogue
 
 __all__ = ["Evidence", "explain"]
 
 _LONGEST_QUOTE = 60
+_CAUTION = "Something speaks against it, or too little for it: a person decides."
+
+
+# What each forest adds is one line: for, or against.
+_FOREST_SENTENCES = {
+    "standing": {
+        "for": "They stand out: few other offers compared here fit either of them as well.",
+        "against": "They do not stand out: other offers compared here fit them as well, or better.",
+    },
+    "whole": {
+        "for": "What the titles share and leave over, taken together, is usual for one product.",
+        "against": "What the titles share and leave over, taken together, is usual for two products.",
+    },
+}
 
 
 def explain(
-    catalogue: PreparedCatalogue, model: MatchModel, left: int, right: int, levels: Levels
+    catalogue: PreparedCatalogue, model: MatchModel, left: int, right: int, levels: Levels, features: Features
 ) -> tuple[Evidence, ...]:
     """Evidence for the pair at two positions, strongest first, the prior last; weights add up to its log-odds.
 
-    `levels` is the pair's row (ALL_COMPARISONS). Comparisons that weigh nothing here are left out.
+    `levels` and `features` are the pair's rows (ALL_COMPARISONS, FEATURES). What weighs nothing is left out.
     """
     found = []
+    for name, values in model.forest_values(features[np.newaxis]).items():
+        weight = round(float(values[0]), 6)
+        if weight:
+            level = "against" if weight < 0 else "for"
+            found.append(Evidence(name, level, weight, _FOREST_SENTENCES[name][level]))
     for comparison, number in zip(ALL_COMPARISONS, levels.tolist(), strict=True):
         level = comparison.level_names[number]
         weight = model.weight(comparison.name, level)
@@ -31,6 +53,9 @@ def explain(
             )
             found.append(Evidence(comparison.name, level, weight, sentence))
     found.sort(key=lambda evidence: (-abs(evidence.weight), evidence.comparison))
+    caution = model.caution(levels[np.newaxis], features[np.newaxis])[0]
+    if caution:
+        found.append(Evidence("caution", "held_back", round(float(caution), 6), _CAUTION))
     return (
         *found,
         Evidence("prior", "compared_pair", model.prior, "Few of all pairs compared are one product."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,19 +13,27 @@ import numpy as np
 from aggregator.domain.errors import InvalidInput
 from matcher.comparison import COMPARISONS, Comparison, Levels
 from matcher.context import CONTEXT_COMPARISONS, Scores
+from matcher.features import PAIR_FEATURES, Features
+from matcher.safety import is_safe
+from matcher.standing import STANDING_FEATURES
+from matcher.trees import Forest
 
 ALL_COMPARISONS: tuple[Comparison, ...] = (*COMPARISONS, *CONTEXT_COMPARISONS)
+FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *STANDING_FEATURES)
 SHIPPED_MODEL = Path(__file__).with_name("model.json")
+
+_HELD_BACK = 0.05  # log-odds below `automatic`
 
 Weights = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class MatchModel:
-    """Additive log-odds: probability = logistic(prior + sum of the weights of a pair's levels).
+    """Additive log-odds: probability = logistic(prior + weights of the pair's levels + its leaves of two forests).
 
-    `ranking` weighs the same levels without context; only differences of its sums are used, to tell how a
-    pair stands among its rivals. `automatic` and `doubtful` are probabilities: pairs of clusters whose mean
+    `ranking` weighs the levels without context: a first opinion, from which follows how a pair stands among its
+    rivals. The forest `standing` sees that alone, the forest `whole` every feature. `automatic` and `doubtful`
+    are probabilities: pairs of clusters whose mean
     log-odds reach the first are merged, from the second on they are doubtful.
     """
 
@@ -33,6 +41,9 @@ class MatchModel:
     prior: float
     weights: Weights
     ranking: Weights
+    ranking_prior: float
+    standing: Forest
+    whole: Forest
     automatic: float
     doubtful: float
     trained_on: tuple[str, ...] = ()
@@ -47,6 +58,9 @@ class MatchModel:
                 prior=float(value["prior"]),
                 weights=_checked(value["weights"], ALL_COMPARISONS),
                 ranking=_checked(value["ranking"], COMPARISONS),
+                ranking_prior=float(value["ranking_prior"]),
+                standing=Forest(STANDING_FEATURES, tuple(value["trees"]["standing"])),
+                whole=Forest(FEATURES, tuple(value["trees"]["whole"])),
                 automatic=float(value["thresholds"]["automatic"]),
                 doubtful=float(value["thresholds"]["doubtful"]),
                 trained_on=tuple(value.get("trained_on", ())),
@@ -65,25 +79,60 @@ class MatchModel:
             raise InvalidInput("thresholds must be 0 < doubtful <= automatic < 1", place=str(path))
         return model
 
+    def with_version(self, version: str) -> MatchModel:
+        return replace(self, version=version)
+
     def save(self, path: Path | str) -> None:
-        """Write the model as indented JSON with rounded weights."""
+        Path(path).write_text(self.to_text(), encoding="utf-8")
+
+    def to_text(self) -> str:
+        """The model as indented JSON, one tree a line."""
         value: dict[str, Any] = {
             "version": self.version,
             "trained_on": list(self.trained_on),
             "thresholds": {"automatic": self.automatic, "doubtful": self.doubtful},
             "prior": self.prior,
             "weights": self.weights,
+            "ranking_prior": self.ranking_prior,
             "ranking": self.ranking,
         }
-        Path(path).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        forests = ",\n".join(
+            f'    "{name}": [\n'
+            + ",\n".join(f"      {json.dumps(tree)}" for tree in forest.trees)
+            + "\n    ]"
+            for name, forest in (("standing", self.standing), ("whole", self.whole))
+        )
+        return json.dumps(value, indent=2)[:-2] + ',\n  "trees": {\n' + forests + "\n  }\n}\n"
 
-    def score(self, levels: Levels) -> Scores:
-        """Log-odds of pairs from their levels in all comparisons (pairs x ALL_COMPARISONS)."""
-        return self.prior + _summed(self.weights, ALL_COMPARISONS, levels)
+    def score(self, levels: Levels, features: Features) -> Scores:
+        """Log-odds of pairs by their levels (pairs x ALL_COMPARISONS) and features (pairs x FEATURES).
+
+        Never as high as `automatic` where the evidence itself asks for a person; see `matcher.safety`.
+        """
+        return np.minimum(self._unlimited(levels, features), self._most(levels))
+
+    def caution(self, levels: Levels, features: Features) -> Scores:
+        """What `score` takes off the log-odds of pairs that only a person may merge: zero or less."""
+        return np.minimum(self._most(levels) - self._unlimited(levels, features), 0)
+
+    def _unlimited(self, levels: Levels, features: Features) -> Scores:
+        forests = self.forest_values(features)
+        weights = _summed(self.weights, ALL_COMPARISONS, levels)
+        return self.prior + weights + forests["standing"] + forests["whole"]
+
+    def _most(self, levels: Levels) -> Scores:
+        return np.where(is_safe(levels), np.inf, log_odds(self.automatic) - _HELD_BACK)
+
+    def forest_values(self, features: Features) -> dict[str, Scores]:
+        """What each forest adds to the log-odds of pairs (pairs x FEATURES)."""
+        return {
+            "standing": self.standing.values(features[:, len(PAIR_FEATURES) :]),
+            "whole": self.whole.values(features),
+        }
 
     def rank(self, levels: Levels) -> Scores:
-        """Ranking score of pairs from their levels without context (pairs x COMPARISONS)."""
-        return _summed(self.ranking, COMPARISONS, levels)
+        """Ranking score of pairs, log-odds too, from their levels without context (pairs x COMPARISONS)."""
+        return self.ranking_prior + _summed(self.ranking, COMPARISONS, levels)
 
     def weight(self, comparison: str, level: str) -> float:
         return self.weights[comparison][level]

@@ -1,36 +1,46 @@
-"""Fitting the weights: a ridge-regularised logistic regression over levels, the same every time it is run."""
+"""Training: levels' weights first, then small trees that see each pair among its rivals and in its catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, sparse
 
 from matcher.blocking import candidate_pairs
-from matcher.comparison import COMPARISONS, Comparison, Levels, compare
-from matcher.context import context_levels, find_contenders
-from matcher.model import ALL_COMPARISONS, MatchModel, Weights, probability_of
+from matcher.boosting import Examples, grow_trees
+from matcher.comparison import COMPARISONS, Levels, compare
+from matcher.context import Scores
+from matcher.features import PAIR_FEATURES, Features, pair_features
+from matcher.fitting import STATED_WEIGHTS, LevelExamples, fit_levels
+from matcher.model import ALL_COMPARISONS, FEATURES, MatchModel, Weights, log_odds
 from matcher.preparation import Integers, prepare
+from matcher.pseudo_catalogues import pseudo_catalogues
 from matcher.records import OfferRecord
+from matcher.standing import RISING_FEATURES, STANDING_FEATURES, Standing
+from matcher.titles import squashed
+from matcher.trees import Forest, scaled
 
-AUTOMATIC = 0.93
-DOUBTFUL = 0.25
+AUTOMATIC = 0.87
+DOUBTFUL = 0.1
 
-# Where public training catalogues are silent (no bar codes, part numbers, variants; few packs and used
-# offers), these hold: the ridge pulls every weight towards its stated value, else towards zero.
-STATED_WEIGHTS: Mapping[str, Mapping[str, float]] = {
-    "gtin": {"equal": 9.0, "different": -6.0},
-    "part_number": {"equal": 5.0, "different": -1.0},
-    "variant": {"equal": 0.5, "different": -4.0, "same_group": -8.0},
-    "pack": {"equal": 0.3, "different": -3.0},
-    "condition": {"different": -3.0},
-}
-_RIDGE = 2.0
-_WEIGHT_OF_A_CATALOGUE = 20_000.0
-_WEIGHT_OF_LABELLED_PAIRS = 10_000.0
+# The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
+_SHARE_OF_LEVELS = 0.25
+_SHARE_OF_STANDING = 0.5
+_SHARE_OF_WHOLE = 0.25
+_ROUNDS = 120
+_STANDING_SEEDS = (0, 1, 2)
+_WHOLE_SEEDS = (0, 1)
+_STARTING_LOG_ODDS = -3.0
+# What a source weighs beside a whole catalogue of its own truth.
+_INFLUENCE_OF_LABELS_ON_LEVELS = 0.5
+_INFLUENCE_OF_LABELS_ON_TREES = 0.25
+_INFLUENCE_OF_PSEUDO = 0.1
+_MOST_PAIRS = 20_000
+_MOST_PSEUDO_PAIRS = 10_000
+_RELATED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,144 +53,191 @@ class TrainingCatalogue:
     labels: Mapping[tuple[str, str], bool] | None = None
 
 
-def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "1") -> MatchModel:
-    """Fit first the ranking weights without context, then all weights with it.
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Labelled pairs of one source, seen beside the rivals of their catalogue: the informative ones and a sample
+    of the rest, which weighs for all."""
 
-    Every catalogue weighs the same, whatever its size. The result depends on the catalogues alone.
+    levels: Levels
+    features: Features
+    same: npt.NDArray[np.bool_]
+    weight: npt.NDArray[np.float64]
+    true_share: float
+    chosen: bool
+    is_pseudo: bool
+
+
+def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "", seed: int = 0) -> MatchModel:
+    """Fit a model; the result depends on the catalogues and the seed. A `version` of "" is made from the content.
+
+    The ranking of a catalogue's pairs, from which the trees learn, comes from weights that did not see the
+    catalogue nor a related one (which shares titles with it). Raises InvalidInput where LightGBM is missing.
     """
-    prepared = []
-    for catalogue in catalogues:
-        ready = prepare(catalogue.records)
-        pairs = candidate_pairs(ready)
-        left, right, label = _labelled_pairs(catalogue, pairs.left, pairs.right)
-        prepared.append((ready, pairs, left, right, label, compare(ready, left, right)))
-    labels = [label for *_, label, _ in prepared]
-    sampled = [catalogue.labels is not None for catalogue in catalogues]
-    _, ranking = _fit(COMPARISONS, [levels for *_, levels in prepared], labels, sampled)
-    ranker = MatchModel(version, 0.0, {}, ranking, AUTOMATIC, DOUBTFUL)
-    full_levels = []
-    for ready, pairs, left, right, _, levels in prepared:
-        contenders = find_contenders(
-            ready,
-            pairs,
-            ranker.rank(compare(ready, pairs.left, pairs.right)),
-            ranker.rank(compare(ready, pairs.alike_left, pairs.alike_right)),
-        )
-        context = context_levels(ready, contenders, left, right, ranker.rank(levels))
-        full_levels.append(np.column_stack([levels, context]))
-    prior, weights = _fit(ALL_COMPARISONS, full_levels, labels, sampled)
     names = tuple(catalogue.name for catalogue in catalogues)
-    return MatchModel(version, prior, weights, ranking, AUTOMATIC, DOUBTFUL, names)
+    direct = [_level_examples(catalogue) for catalogue in catalogues]
+    ranking_prior, ranking = fit_levels(COMPARISONS, direct)
+    titles = [{squashed(record.title) for record in catalogue.records} for catalogue in catalogues]
+    seen: list[_Seen] = []
+    for number, catalogue in enumerate(catalogues):
+        others = [
+            examples
+            for other, examples in enumerate(direct)
+            if len(titles[number] & titles[other]) < _RELATED * min(len(titles[number]), len(titles[other]))
+        ]
+        ranker = _ranker(*(fit_levels(COMPARISONS, others) if others else (ranking_prior, ranking)))
+        seen.append(_seen(catalogue, ranker, is_pseudo=False))
+        if catalogue.truth is not None:
+            for records in pseudo_catalogues(catalogue.records, catalogue.truth):
+                changed = TrainingCatalogue(catalogue.name, records, truth=catalogue.truth)
+                seen.append(_seen(changed, ranker, is_pseudo=True))
+    real = [source for source in seen if not source.is_pseudo]
+    prior, weights = fit_levels(ALL_COMPARISONS, [_with_context(source) for source in real])
+    standing = grow_trees(
+        [_examples(source, len(PAIR_FEATURES)) for source in real],
+        STANDING_FEATURES,
+        RISING_FEATURES,
+        rounds=_ROUNDS,
+        seeds=[seed * 100 + one for one in _STANDING_SEEDS],
+    )
+    whole = grow_trees(
+        [_examples(source, 0) for source in seen],
+        FEATURES,
+        RISING_FEATURES,
+        rounds=_ROUNDS,
+        seeds=[seed * 100 + one for one in _WHOLE_SEEDS],
+    )
+    model = MatchModel(
+        version=version,
+        prior=round(_SHARE_OF_LEVELS * prior + (1 - _SHARE_OF_LEVELS) * _STARTING_LOG_ODDS, 3),
+        weights=_shared_out(weights),
+        ranking=ranking,
+        ranking_prior=ranking_prior,
+        standing=Forest(STANDING_FEATURES, scaled(standing, _SHARE_OF_STANDING)),
+        whole=Forest(FEATURES, scaled(whole, _SHARE_OF_WHOLE)),
+        automatic=AUTOMATIC,
+        doubtful=DOUBTFUL,
+        trained_on=names,
+    )
+    return model if version else model.with_version(sha256(model.to_text().encode()).hexdigest()[:12])
 
 
-def _labelled_pairs(
-    catalogue: TrainingCatalogue, left: Integers, right: Integers
-) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
-    ids = sorted(record.offer_id for record in catalogue.records)
+def _ranker(prior: float, ranking: Weights) -> MatchModel:
+    nothing = Forest((), ())
+    return MatchModel("", 0.0, {}, ranking, prior, nothing, nothing, AUTOMATIC, DOUBTFUL)
+
+
+def _shared_out(weights: Weights) -> Weights:
+    """The levels' share of the average; what is stated by hand, because data are silent, counts in full."""
+    return {
+        comparison: {
+            level: weight if comparison in STATED_WEIGHTS else round(_SHARE_OF_LEVELS * weight, 3) + 0.0
+            for level, weight in levels.items()
+        }
+        for comparison, levels in weights.items()
+    }
+
+
+def _level_examples(catalogue: TrainingCatalogue) -> LevelExamples:
+    ready = prepare(catalogue.records)
+    left, right = _ends(catalogue, ready.records)
+    if catalogue.labels is None:
+        pairs = candidate_pairs(ready)
+        left, right = pairs.left, pairs.right
+    chosen = catalogue.labels is not None
+    return LevelExamples(
+        levels=compare(ready, left, right),
+        same=_labels(catalogue, ready.records, left, right),
+        weight=np.ones(len(left)),
+        influence=_INFLUENCE_OF_LABELS_ON_LEVELS if chosen else 1.0,
+        chosen=chosen,
+    )
+
+
+def _with_context(source: _Seen) -> LevelExamples:
+    influence = _INFLUENCE_OF_LABELS_ON_LEVELS if source.chosen else 1.0
+    return LevelExamples(source.levels, source.same, source.weight, influence, source.chosen)
+
+
+def _seen(catalogue: TrainingCatalogue, ranker: MatchModel, *, is_pseudo: bool) -> _Seen:
+    ready = prepare(catalogue.records)
+    pairs = candidate_pairs(ready)
+
+    def ranks(left: Integers, right: Integers) -> Scores:
+        return ranker.rank(compare(ready, left, right))
+
+    scores = ranks(pairs.left, pairs.right)
+    standing = Standing.of(ready, pairs, scores, ranks(pairs.alike_left, pairs.alike_right))
+    left, right = (
+        _ends(catalogue, ready.records) if catalogue.labels is not None else (pairs.left, pairs.right)
+    )
+    same = _labels(catalogue, ready.records, left, right)
+    own = ranks(left, right) if catalogue.labels is not None else scores
+    kept, weight = _informative(own, same, _MOST_PSEUDO_PAIRS if is_pseudo else _MOST_PAIRS)
+    left, right, own = left[kept], right[kept], own[kept]
+    return _Seen(
+        levels=np.column_stack([compare(ready, left, right), standing.levels(ready, left, right, own)]),
+        features=np.column_stack(
+            [pair_features(ready, left, right), standing.features(ready, left, right, own)]
+        ),
+        same=same[kept],
+        weight=weight,
+        true_share=float(same.mean()) if len(same) else 0.0,
+        chosen=catalogue.labels is not None,
+        is_pseudo=is_pseudo,
+    )
+
+
+def _informative(
+    scores: Scores, same: npt.NDArray[np.bool_], most: int
+) -> tuple[Integers, npt.NDArray[np.float64]]:
+    """Positions of all true pairs, of the best half of `most`, and of a sample of the rest; and their weights."""
+    if len(scores) <= most:
+        return np.arange(len(scores)), np.ones(len(scores))
+    certain = same.copy()
+    certain[np.argsort(-scores, kind="stable")[: most // 2]] = True
+    rest = np.flatnonzero(~certain)
+    size = min(len(rest), max(1, most - int(certain.sum())))
+    sample = np.sort(np.random.default_rng(0).choice(rest, size, replace=False))
+    weight = np.concatenate([np.ones(int(certain.sum())), np.full(size, len(rest) / size)])
+    return np.concatenate([np.flatnonzero(certain), sample]), weight
+
+
+def _examples(source: _Seen, first_column: int) -> Examples:
+    influence = (
+        _INFLUENCE_OF_PSEUDO if source.is_pseudo else _INFLUENCE_OF_LABELS_ON_TREES if source.chosen else 1.0
+    )
+    # Chosen pairs start from their own share of true ones, so that it teaches nothing about the prior.
+    start = log_odds(min(max(source.true_share, 0.01), 0.99)) if source.chosen else _STARTING_LOG_ODDS
+    return Examples(
+        source.features[:, first_column:],
+        source.same,
+        source.weight * (10_000.0 * influence / max(source.weight.sum(), 1e-9)),
+        np.full(len(source.same), start),
+    )
+
+
+def _ends(catalogue: TrainingCatalogue, records: Sequence[OfferRecord]) -> tuple[Integers, Integers]:
+    """Positions of the labelled pairs, the smaller first, sorted; pairs of unknown offers are left out."""
+    position = {record.offer_id: index for index, record in enumerate(records)}
+    known = sorted(
+        (min(position[a], position[b]), max(position[a], position[b]))
+        for a, b in catalogue.labels or ()
+        if a in position and b in position and a != b
+    )
+    table = np.array(known, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _labels(
+    catalogue: TrainingCatalogue, records: Sequence[OfferRecord], left: Integers, right: Integers
+) -> npt.NDArray[np.bool_]:
+    ids = [record.offer_id for record in records]
     if catalogue.labels is not None:
-        position = {offer_id: index for index, offer_id in enumerate(ids)}
-        known = sorted(
-            (min(position[a], position[b]), max(position[a], position[b]), same)
-            for (a, b), same in catalogue.labels.items()
-            if a in position and b in position and a != b
+        said = {frozenset(pair): same for pair, same in catalogue.labels.items()}
+        return np.array(
+            [said[frozenset((ids[a], ids[b]))] for a, b in zip(left.tolist(), right.tolist(), strict=True)],
+            dtype=bool,
         )
-        table = np.array(known, dtype=np.int64).reshape(-1, 3)
-        return table[:, 0], table[:, 1], table[:, 2].astype(bool)
     truth = catalogue.truth or {}
     _, product = np.unique([truth.get(offer_id, f"\0{offer_id}") for offer_id in ids], return_inverse=True)
-    return left, right, product[left] == product[right]
-
-
-def _fit(
-    comparisons: tuple[Comparison, ...],
-    levels: Sequence[Levels],
-    labels: Sequence[npt.NDArray[np.bool_]],
-    sampled: Sequence[bool],
-) -> tuple[float, Weights]:
-    """Prior and weights that minimise the log-loss, each catalogue weighing the same, plus the ridge.
-
-    Somebody chose the pairs of a `sampled` catalogue, so their share of true ones says nothing about the
-    prior: each such catalogue has a prior of its own, which is thrown away.
-    """
-    offsets = np.cumsum([0, *(len(comparison.levels) for comparison in comparisons)])
-    stated = np.array(
-        [
-            STATED_WEIGHTS.get(comparison.name, {}).get(level, 0.0)
-            for comparison in comparisons
-            for level in comparison.levels
-        ]
-    )
-    blocks, bounds = zip(*(_parameters(comparison) for comparison in comparisons), strict=True)
-    to_weights = sparse.block_diag(blocks, format="csr")
-    # Pairs with the same levels and label are one row with their count: the fit's cost stays small.
-    rows, row_weights, row_labels, row_priors = [], [], [], []
-    for source, (level, label) in enumerate(zip(levels, labels, strict=True)):
-        table, counts = np.unique(np.column_stack([level, label.astype(np.int8)]), axis=0, return_counts=True)
-        rows.append(table[:, :-1])
-        row_labels.append(table[:, -1].astype(np.float64))
-        total = _WEIGHT_OF_LABELLED_PAIRS if sampled[source] else _WEIGHT_OF_A_CATALOGUE
-        row_weights.append(counts * (total / max(len(label), 1)))
-        row_priors.append(np.full(len(table), 1 + source if sampled[source] and not all(sampled) else 0))
-    level_rows = np.concatenate(rows).astype(np.int64)
-    weight, label = np.concatenate(row_weights), np.concatenate(row_labels)
-    columns = (level_rows + offsets[:-1]).ravel()
-    starts = np.arange(0, columns.size + 1, len(comparisons))
-    one_hot = sparse.csr_matrix(
-        (np.ones(columns.size), columns, starts), shape=(len(level_rows), offsets[-1])
-    )
-    prior_of_row = np.concatenate(row_priors)
-    priors = sparse.csr_matrix(
-        (np.ones(len(weight)), prior_of_row, np.arange(len(weight) + 1)), shape=(len(weight), 1 + len(levels))
-    )
-    design = (one_hot @ to_weights).tocsr()
-    first = priors.shape[1]
-
-    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        moved = parameters[first:]
-        score = priors @ parameters[:first] + design @ moved
-        error = weight * (probability_of(score) - label)
-        pull = to_weights @ moved - stated
-        value = float(np.sum(weight * (np.logaddexp(0, score) - label * score)) + 0.5 * _RIDGE * pull @ pull)
-        return value, np.concatenate([priors.T @ error, design.T @ error + _RIDGE * (to_weights.T @ pull)])
-
-    start = np.concatenate([np.full(first, -3.0), np.zeros(to_weights.shape[1])])
-    limits = [*[(None, None)] * first, *(bound for block in bounds for bound in block)]
-    found = optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 1000, "ftol": 1e-10}
-    )
-    flat = to_weights @ found.x[first:]
-    weights = {
-        comparison.name: {
-            # Adding zero turns a rounded -0.0 into 0.0.
-            level: round(float(flat[offsets[i] + j]), 3) + 0.0
-            for j, level in enumerate(comparison.levels)
-        }
-        for i, comparison in enumerate(comparisons)
-    }
-    return round(float(found.x[0]), 3), weights
-
-
-def _parameters(
-    comparison: Comparison,
-) -> tuple[npt.NDArray[np.float64], list[tuple[float | None, float | None]]]:
-    """How one comparison's weights follow from free parameters (levels x parameters), and their bounds.
-
-    Ordered levels are steps upward or downward from the neutral level, which itself is always zero.
-    """
-    names = comparison.level_names
-    neutral = names.index(comparison.neutral)
-    matrix = np.zeros((len(names), len(names) - 1))
-    if comparison.ordered:
-        for step in range(len(names) - 1):
-            if step >= neutral:
-                matrix[step + 1 :, step] = comparison.ordered
-            else:
-                matrix[: step + 1, step] = -comparison.ordered
-        return matrix, [(0.0, None)] * (len(names) - 1)
-    bounds: list[tuple[float | None, float | None]] = []
-    for column, level in enumerate(name for name in names if name != comparison.neutral):
-        matrix[names.index(level), column] = 1
-        low = 0.0 if level in comparison.speaks_for else None
-        high = 0.0 if level in comparison.speaks_against else None
-        bounds.append((low, high))
-    return matrix, bounds
+    return np.asarray(product[left] == product[right], dtype=bool)

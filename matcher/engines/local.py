@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,12 +12,15 @@ import numpy as np
 from matcher.blocking import CandidatePairs, candidate_pairs
 from matcher.clustering import Partition, cluster
 from matcher.comparison import Levels, compare
-from matcher.context import Contenders, Scores, context_levels, find_contenders
+from matcher.context import Scores
 from matcher.explanation import Evidence, explain
+from matcher.features import Features, pair_features
 from matcher.model import MatchModel, log_odds, probability_of
 from matcher.parallel import over_parts
 from matcher.preparation import CatalogueStatistics, Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict
+from matcher.relations import Relation, relations_between
+from matcher.standing import ScoreSpread, Standing
 
 _PAIRS_AT_ONCE = 200_000
 
@@ -44,30 +47,6 @@ class Link:
     evidence: tuple[Evidence, ...]
     model_version: str
     by_person: bool = False
-
-
-class RelationKind(StrEnum):
-    """How two products belong together without being one."""
-
-    VARIANT = "variant"
-    MULTIPACK = "multipack"
-    CASE = "case"
-    BUNDLE = "bundle"
-    REFURBISHED = "refurbished"
-    ACCESSORY = "accessory"
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """Offers of two clusters that a rule keeps apart though they belong together.
-
-    `offer_id` is the plain one: the single piece, the new one, the main product; `other_offer_id` is its
-    multipack, case, bundle, refurbished one or accessory. Of variants, the smaller id stands first.
-    """
-
-    offer_id: str
-    other_offer_id: str
-    kind: RelationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +77,40 @@ class Scoring:
     catalogue: PreparedCatalogue
     model: MatchModel
     pairs: CandidatePairs
-    contenders: Contenders
+    standing: Standing
     ranks: Scores
     scores: Scores
 
-    def levels_of(self, left: Integers, right: Integers) -> Levels:
-        """Levels of any pairs of positions, candidates or not, seen beside the candidates: pairs x ALL_COMPARISONS."""
+    def seen(self, left: Integers, right: Integers) -> tuple[Levels, Features]:
+        """Levels (ALL_COMPARISONS) and features (FEATURES) of any pairs of positions, candidates or not, seen beside
+        the candidates."""
         levels = compare(self.catalogue, left, right)
-        context = context_levels(self.catalogue, self.contenders, left, right, self.model.rank(levels))
-        return np.column_stack([levels, context])
+        ranks = self.model.rank(levels)
+        return (
+            np.column_stack([levels, self.standing.levels(self.catalogue, left, right, ranks)]),
+            np.column_stack(
+                [
+                    pair_features(self.catalogue, left, right),
+                    self.standing.features(self.catalogue, left, right, ranks),
+                ]
+            ),
+        )
 
     def scores_of(self, left: Integers, right: Integers) -> Scores:
         """Log-odds of any pairs of positions, candidates or not, seen beside the candidates."""
-        return self.model.score(self.levels_of(left, right))
+        return self.model.score(*self.seen(left, right))
 
 
-def score_candidates(catalogue: PreparedCatalogue, model: MatchModel, processes: int = 1) -> Scoring:
+def score_candidates(
+    catalogue: PreparedCatalogue,
+    model: MatchModel,
+    processes: int = 1,
+    spread: ScoreSpread | None = None,
+) -> Scoring:
     """Find the pairs worth comparing and score them, part by part: several processes give the same as one.
 
-    The first pass ranks each pair by itself, the second sees it among its rivals.
+    The first pass ranks each pair by itself, the second sees it among its rivals. `spread` is the whole
+    catalogue's, where the one given is only a part of it.
     """
     pairs = candidate_pairs(catalogue, processes)
 
@@ -127,13 +121,29 @@ def score_candidates(catalogue: PreparedCatalogue, model: MatchModel, processes:
         return _together(over_parts(part, len(left), _PAIRS_AT_ONCE, processes))
 
     ranks = ranked(pairs.left, pairs.right)
-    contenders = find_contenders(catalogue, pairs, ranks, ranked(pairs.alike_left, pairs.alike_right))
-    scoring = Scoring(catalogue, model, pairs, contenders, ranks, ranks)
+    alike_ranks = ranked(pairs.alike_left, pairs.alike_right)
+    scoring = seen_together(catalogue, model, pairs, ranks, alike_ranks, spread)
 
     def scored(start: int, end: int) -> Scores:
         return scoring.scores_of(pairs.left[start:end], pairs.right[start:end])
 
     return replace(scoring, scores=_together(over_parts(scored, len(pairs), _PAIRS_AT_ONCE, processes)))
+
+
+def seen_together(
+    catalogue: PreparedCatalogue,
+    model: MatchModel,
+    pairs: CandidatePairs,
+    ranks: Scores,
+    alike_ranks: Scores,
+    spread: ScoreSpread | None = None,
+) -> Scoring:
+    """What scores any pair beside the given ones and their ranking scores; its own scores are those still.
+
+    `spread` is the whole catalogue's, where the one given is only a part of it.
+    """
+    standing = Standing.of(catalogue, pairs, ranks, alike_ranks, spread)
+    return Scoring(catalogue, model, pairs, standing, ranks, ranks)
 
 
 def _together(parts: Iterable[Scores]) -> Scores:
@@ -167,22 +177,41 @@ def link_records(
     model: MatchModel,
     verdicts: Iterable[Verdict] = (),
     statistics: CatalogueStatistics | None = None,
+    spread: ScoreSpread | None = None,
 ) -> LinkResult:
     """Give every pending offer its cluster; a full run is the same with nothing existing.
 
     `existing` are records with the keys of their clusters: split only where a verdict parts them (their offers
-    then count as pending), united only through a pending offer or a verdict. `statistics` are the whole
-    catalogue's, where the records given are only a part of it.
+    then count as pending), united only through a pending offer or a verdict. `statistics` and `spread` are the
+    whole catalogue's, where the records given are only a part of it.
     """
     existing = list(existing)
     verdicts = list(verdicts)
     held = {record.offer_id: key for record, key in existing}
-    keys = _without_parted(held, verdicts)
+    keys = without_parted(held, verdicts)
     catalogue = prepare([*(record for record, _ in existing), *pending], statistics)
-    scoring = score_candidates(catalogue, model)
+    scoring = score_candidates(catalogue, model, spread=spread)
     found = partition(scoring, verdicts=verdicts, existing=keys)
-    automatic = _cluster_keys(catalogue, found.automatic, keys, held)
-    probable = _cluster_keys(catalogue, found.probable, keys, held)
+    return link_result(scoring, found, keys, held, verdicts)
+
+
+def link_result(
+    scoring: Scoring,
+    found: Partition,
+    keys: Mapping[str, str],
+    held: Mapping[str, str],
+    verdicts: Sequence[Verdict],
+    taken: Collection[str | None] = (),
+) -> LinkResult:
+    """What a partition means for the offers that are in no cluster yet.
+
+    `keys` are the clusters of offers that stayed in them (offer id -> key), `held` also those of offers whose
+    cluster a verdict parts. New clusters get no key that is `taken`.
+    """
+    catalogue = scoring.catalogue
+    taken = {*held.values(), *taken}
+    automatic = _cluster_keys(catalogue, found.automatic, keys, held, taken)
+    probable = _cluster_keys(catalogue, found.probable, keys, held, taken)
     ids = [record.offer_id for record in catalogue.records]
     assignments = {offer_id: automatic[offer_id] for offer_id in ids if offer_id not in keys}
     return LinkResult(
@@ -192,15 +221,16 @@ def link_records(
         joined={key: automatic[offer_id] for offer_id, key in keys.items() if automatic[offer_id] != key},
         links=tuple(_links(scoring, found.automatic, keys, verdicts)),
         doubtful=tuple(_doubtful(scoring, found.automatic, keys, verdicts)),
+        relations=relations_between(catalogue, scoring.pairs, found.automatic),
     )
 
 
 def clusters_by_offer(catalogue: PreparedCatalogue, numbers: Integers) -> dict[str, str]:
     """Offer id -> the smallest offer id of its cluster."""
-    return _cluster_keys(catalogue, numbers, {}, {})
+    return _cluster_keys(catalogue, numbers, {}, {}, ())
 
 
-def _without_parted(keys: Mapping[str, str], verdicts: Iterable[Verdict]) -> dict[str, str]:
+def without_parted(keys: Mapping[str, str], verdicts: Iterable[Verdict]) -> dict[str, str]:
     """Offers in clusters that no "different" parts, alone or through clusters tied to them by "same"."""
     parent: dict[str, str] = {}
 
@@ -227,7 +257,11 @@ def _without_parted(keys: Mapping[str, str], verdicts: Iterable[Verdict]) -> dic
 
 
 def _cluster_keys(
-    catalogue: PreparedCatalogue, numbers: Integers, keys: Mapping[str, str], held: Mapping[str, str]
+    catalogue: PreparedCatalogue,
+    numbers: Integers,
+    keys: Mapping[str, str],
+    held: Mapping[str, str],
+    taken: Collection[str | None],
 ) -> dict[str, str]:
     """A united cluster keeps the key that most of its offers have, the smallest where several do; of the
     clusters that the offers of a parted one (in `held` alone) are in, the one with most of them keeps its key.
@@ -235,7 +269,6 @@ def _cluster_keys(
     members: dict[int, list[str]] = defaultdict(list)
     for record, number in zip(catalogue.records, numbers.tolist(), strict=True):
         members[number].append(record.offer_id)
-    taken = set(held.values())
     heirs: dict[str, tuple[int, int]] = {}
     for number, offer_ids in members.items() if len(held) > len(keys) else ():
         for key, count in Counter(
@@ -259,7 +292,7 @@ def _cluster_keys(
 
 
 def _links(
-    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: list[Verdict]
+    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> Iterable[Link]:
     """The strongest pairs that tie each cluster together; verdicts first, what was tied before is left out."""
     ids = [record.offer_id for record in scoring.catalogue.records]
@@ -291,7 +324,7 @@ def _links(
 
 
 def _doubtful(
-    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: list[Verdict]
+    scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> Iterable[Link]:
     """The best pair of each two clusters that reaches doubt and that no person has settled."""
     ids = [record.offer_id for record in scoring.catalogue.records]
@@ -320,17 +353,17 @@ def _doubtful(
 def _explained(scoring: Scoring, chosen: list[int], outcome: Outcome) -> Iterable[Link]:
     """The candidate pairs of the given numbers as links with their evidence."""
     left, right = scoring.pairs.left[chosen], scoring.pairs.right[chosen]
-    levels = scoring.levels_of(left, right)
-    probabilities = probability_of(scoring.model.score(levels))
-    for one, other, level, probability in zip(
-        left.tolist(), right.tolist(), levels, probabilities.tolist(), strict=True
+    levels, features = scoring.seen(left, right)
+    probabilities = probability_of(scoring.model.score(levels, features))
+    for number, (one, other, probability) in enumerate(
+        zip(left.tolist(), right.tolist(), probabilities.tolist(), strict=True)
     ):
         yield Link(
             offer_id=scoring.catalogue.records[one].offer_id,
             other_offer_id=scoring.catalogue.records[other].offer_id,
             probability=probability,
             outcome=outcome,
-            evidence=explain(scoring.catalogue, scoring.model, one, other, level),
+            evidence=explain(scoring.catalogue, scoring.model, one, other, levels[number], features[number]),
             model_version=scoring.model.version,
         )
 
