@@ -16,7 +16,7 @@ from aggregator.domain.errors import EnvironmentProblem
 from aggregator.settings import Settings
 from workers.broker import broker_answers
 from workers.children import Program
-from workers.supervisor import Children, own_command, site_is_ready, site_url, supervise, tell
+from workers.supervisor import Children, StopSignals, own_command, site_is_ready, site_url, supervise, tell
 
 WEB_PATIENCE = 60.0
 OPERATOR = "operator@localhost"
@@ -122,7 +122,7 @@ def soak(
     from workers.soak import Soak
     from workers.soak_findings import report_document
 
-    with TemporaryDirectory(prefix="click2cart-soak-") as folder:
+    with StopSignals(), TemporaryDirectory(prefix="click2cart-soak-") as folder:
         settings = dataclasses.replace(Settings.from_env(), data_dir=Path(folder) / "data")
         report = Soak(settings, seed=seed, interval=interval, tell=tell).run(
             minutes, fault_seconds=fault_every
