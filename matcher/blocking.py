@@ -26,14 +26,13 @@ _LEAST_LIKENESS = 0.12
 # Neighbours are sought by the rarest words and letters whose products stay within this many an offer. Up to
 # some ten thousand offers that is nearly all of them.
 _PRODUCTS_PER_OFFER = 12_000
-# Beyond this many pairs the least alike ones are left out: of each offer's neighbours the first few stay, and
-# those at least this share as alike as its nearest.
-ROOM_FOR_PAIRS = 2_000_000
+# In catalogues beyond this many offers the least alike neighbours are left out: the first few of each offer
+# stay, and those at least this share as alike as its nearest.
+_ROOM_FOR_ALL = 100_000
 _SURE_NEIGHBOURS = 5
-SHARE_OF_NEAREST = 0.4
+_SHARE_OF_NEAREST = 0.4
 _ROWS = 10_000
 _TARGETS_AT_ONCE = 1 << 18
-_PAIRS = 200_000
 _STORES = 20
 
 
@@ -103,11 +102,7 @@ def candidate_pairs(catalogue: PreparedCatalogue, processes: int = 1) -> Candida
         return foreign
 
     found = {name: usable(keys) for name, keys in rules.items()}
-    del rules
     keys = _distinct(found.values())
-    if len(keys) > ROOM_FOR_PAIRS:
-        named = _distinct(keys for name, keys in found.items() if not name.startswith("similar"))
-        keys = _distinct((named, _alike_enough(catalogue, keys, processes)))
     alike = (
         _look_alikes(catalogue, sought_by.grams, processes) if one_store_each else np.empty(0, dtype=np.int64)
     )
@@ -251,12 +246,10 @@ def chosen_neighbours(
     query_store: Integers,
     found_store: Integers,
     statistics: CatalogueStatistics,
-    share_of_nearest: float = 0.0,
 ) -> tuple[Integers, Integers]:
     """Of the offers found for each query the most alike: in other stores, a few of each, so many in all.
 
-    The stores are those of all queries and of all that can be found, by number. Beyond the first few, those
-    stay that are at least `share_of_nearest` as alike as the nearest one.
+    The stores are those of all queries and of all that can be found, by number.
     """
     few_stores = 1 < statistics.stores <= _FEW_STORES
     order = np.lexsort((found, -likeness, query))
@@ -271,41 +264,10 @@ def chosen_neighbours(
         query, found, likeness = query[early], found[early], likeness[early]
     rank = _rank_within(query)
     kept = rank < (_NEIGHBOURS_PER_STORE * _FEW_STORES if few_stores else _NEIGHBOURS_KEPT)
-    if share_of_nearest and len(query):
+    if statistics.offers > _ROOM_FOR_ALL:
         nearest = likeness[np.arange(len(query)) - rank]
-        kept &= (rank < _SURE_NEIGHBOURS) | (likeness >= share_of_nearest * nearest)
+        kept &= (rank < _SURE_NEIGHBOURS) | (likeness >= _SHARE_OF_NEAREST * nearest)
     return query[kept], found[kept]
-
-
-def _alike_enough(catalogue: PreparedCatalogue, keys: Integers, processes: int) -> Integers:
-    """The pairs whose titles are about as alike as those of one of the two and its nearest neighbour."""
-    count = len(catalogue)
-
-    def part(start: int, end: int) -> Floats:
-        left, right = np.divmod(keys[start:end], count)
-        return _likeness(catalogue.words, left, right) + _likeness(catalogue.grams, left, right)
-
-    likeness = np.concatenate(list(over_parts(part, len(keys), _PAIRS, processes)))
-    kept = np.zeros(len(keys), dtype=bool)
-    left, right = np.divmod(keys, count)
-    nearest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(nearest, left, likeness)
-    np.maximum.at(nearest, right, likeness)
-    for own in (left, right):
-        kept |= likeness >= SHARE_OF_NEAREST * nearest[own]
-    # The nearest few stay whatever the share; equal likeness is decided by the order of the pairs.
-    rest = np.flatnonzero(~kept)
-    already = np.bincount(left[kept], minlength=count) + np.bincount(right[kept], minlength=count)
-    ends = np.concatenate([left[rest], right[rest]])
-    which = np.concatenate([rest, rest])
-    order = np.lexsort((which, -likeness[which], ends))
-    few = _rank_within(ends[order]) + already[ends[order]] < _SURE_NEIGHBOURS
-    kept[which[order][few]] = True
-    return keys[kept]
-
-
-def _likeness(features: sparse.csr_matrix, left: Integers, right: Integers) -> Floats:
-    return np.asarray(features[left].multiply(features[right]).sum(axis=1), dtype=np.float32).ravel()
 
 
 def _look_alikes(catalogue: PreparedCatalogue, grams: sparse.csr_matrix, processes: int) -> Integers:
@@ -345,7 +307,7 @@ def _nearest(queries: sparse.csr_matrix, others: sparse.csr_matrix, most: int) -
 def most_alike(
     queries: sparse.csr_matrix, *targets: sparse.csr_matrix, most: int = _NEIGHBOURS_LOOKED_AT
 ) -> sparse.coo_matrix:
-    """The `most` offers that are most alike to each query, if at all; `targets` (features x offers) stand side by side."""
+    """The `most` offers most alike to each query, if alike at all; `targets` (features x offers) stand side by side."""
     found = [
         sp_matmul_topn(
             queries,

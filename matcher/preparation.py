@@ -13,6 +13,7 @@ from scipy import sparse
 
 from aggregator.domain.identifiers import read_gtin
 from matcher.columns import Integers, ValueLists, numbered
+from matcher.parallel import parts_of
 from matcher.reading import Readings, ReadTitles, read_titles
 from matcher.records import OfferRecord, in_stable_order
 from matcher.statistics import (
@@ -30,6 +31,7 @@ Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 _LONGEST_BRAND = 3
+_ROWS_AT_ONCE = 100_000
 _MOST_HOLDERS_OF_JOINED_CODE = 200
 
 
@@ -328,8 +330,12 @@ def _weighted(matrix: sparse.csr_matrix, weights: Floats) -> sparse.csr_matrix:
 
 def _unit_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Rows divided by their length."""
-    filled = np.diff(matrix.indptr)
-    owner = np.repeat(np.arange(matrix.shape[0]), filled)
-    lengths = np.sqrt(np.bincount(owner, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
-    data = matrix.data / np.repeat(np.maximum(lengths, 1e-9), filled).astype(np.float32)
+    data = matrix.data.copy()
+    for start, end in parts_of(matrix.shape[0], _ROWS_AT_ONCE):
+        ends = matrix.indptr[start : end + 1].astype(np.int64)
+        part = data[ends[0] : ends[-1]]
+        filled = np.diff(ends)
+        owner = np.repeat(np.arange(end - start), filled)
+        lengths = np.sqrt(np.bincount(owner, part.astype(np.float64) ** 2, minlength=end - start))
+        part /= np.repeat(np.maximum(lengths, 1e-9), filled).astype(np.float32)
     return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)

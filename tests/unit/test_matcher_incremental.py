@@ -1,0 +1,120 @@
+"""The index on disk: increments join what is there, keep what they do not touch, and notice damage."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aggregator.domain.errors import InvalidInput
+from matcher.engines.local import clusters_by_offer, partition, score_candidates
+from matcher.evaluation import evaluate
+from matcher.files import read_offers, read_truth
+from matcher.incremental import build_index, link_new
+from matcher.index import CatalogueIndex
+from matcher.model import MatchModel
+from matcher.preparation import prepare
+from matcher.records import OfferRecord, Verdict
+
+SAMPLE = Path(__file__).parents[2] / "fixtures" / "matching" / "abt-buy-sample"
+
+
+@pytest.fixture(scope="module")
+def model() -> MatchModel:
+    return MatchModel.load()
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[OfferRecord]:
+    return read_offers(SAMPLE / "offers.csv")
+
+
+def indexed(folder: Path, records: list[OfferRecord], model: MatchModel) -> CatalogueIndex:
+    scoring = score_candidates(prepare(records), model)
+    return build_index(folder, scoring, clusters_by_offer(scoring.catalogue, partition(scoring).automatic))
+
+
+def clusters(index: CatalogueIndex) -> dict[str, str]:
+    return {offer_id: str(index.keys[row]) for offer_id, row in index.rows.items()}
+
+
+def test_increments_come_near_to_a_full_run(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    truth = read_truth(SAMPLE / "truth.csv")
+    scoring = score_candidates(prepare(sample), model)
+    full = evaluate(truth, clusters_by_offer(scoring.catalogue, partition(scoring).automatic))
+    shuffled = random.Random(1).sample(sample, len(sample))
+    index = indexed(tmp_path, shuffled[: len(sample) // 2], model)
+    for start in range(len(sample) // 2, len(sample), 50):
+        link_new(index, shuffled[start : start + 50], model)
+    found = clusters(CatalogueIndex.open(tmp_path, model.version))
+    assert found == clusters(index)
+    assert set(found) == {record.offer_id for record in sample}
+    by_increments = evaluate(truth, found)
+    assert by_increments.precision >= 0.97
+    assert by_increments.f1 >= full.f1 - 0.05
+
+
+def test_an_unrelated_offer_moves_nothing(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    index = indexed(tmp_path, sample, model)
+    before = clusters(index)
+    stranger = OfferRecord(offer_id="zz", store="elsewhere", title="qwxyz jjkkvv")
+    result = link_new(index, [stranger], model)
+    assert (dict(result.assignments), dict(result.joined)) == ({"zz": "zz"}, {})
+    assert clusters(index) == {**before, "zz": "zz"}
+
+
+def test_linking_the_same_offers_again_changes_nothing(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    index = indexed(tmp_path, sample[20:], model)
+    link_new(index, sample[:20], model)
+    before = clusters(index)
+    result = link_new(index, sample[:20], model)
+    assert {offer_id: before[offer_id] for offer_id in result.assignments} == result.assignments
+    assert clusters(index) == before
+
+
+def test_a_changed_offer_leaves_its_cluster(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    index = indexed(tmp_path, sample, model)
+    moving = next(
+        record
+        for record in sample
+        if sum(key == index.keys[index.rows[record.offer_id]] for key in index.keys) > 1
+    )
+    result = link_new(index, [replace(moving, title="qwxyz jjkkvv")], model)
+    assert result.assignments == {moving.offer_id: result.assignments[moving.offer_id]}
+    alone = result.assignments[moving.offer_id]
+    assert [key for key in index.keys if key == alone] == [alone]
+
+
+def test_verdicts_hold_in_an_increment(tmp_path: Path, model: MatchModel, sample: list[OfferRecord]) -> None:
+    twin = OfferRecord(offer_id="zz", store="elsewhere", title=sample[0].title, brand=sample[0].brand)
+    other = sample[1].offer_id
+    index = indexed(tmp_path, sample, model)
+    verdicts = [Verdict("zz", sample[0].offer_id, same=False), Verdict("zz", other, same=True)]
+    result = link_new(index, [twin], model, verdicts)
+    assert result.assignments["zz"] == clusters(index)[other] != clusters(index)[sample[0].offer_id]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "other bytes", "other model"])
+def test_a_damaged_or_foreign_index_is_refused(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord], damage: str
+) -> None:
+    index = indexed(tmp_path, sample[:60], model)
+    if damage == "cut short":
+        path = next(tmp_path.glob("*/ranks.npy"))
+        path.write_bytes(path.read_bytes()[:-4])
+    elif damage == "other bytes":
+        path = next(tmp_path.glob("*/word_names.json"))
+        path.write_bytes(path.read_bytes().replace(b"a", b"b"))
+    version = "another" if damage == "other model" else model.version
+    with pytest.raises(InvalidInput, match="the index cannot be used"):
+        CatalogueIndex.open(index.folder, version)
