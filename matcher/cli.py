@@ -22,7 +22,10 @@ from matcher.engines.spark import DEFAULT_MASTER, on_spark
 from matcher.evaluation import Evaluation, evaluate
 from matcher.explanation import explain as explain_pair
 from matcher.files import read_labels, read_offers, read_pairs, read_truth, write_rows
+from matcher.incremental import build_index, link_new
+from matcher.index import CatalogueIndex, is_kept
 from matcher.model import SHIPPED_MODEL, MatchModel, probability_of
+from matcher.parallel import processes_for
 from matcher.preparation import prepare
 from matcher.records import OfferRecord
 from matcher.training import TrainingCatalogue
@@ -58,6 +61,12 @@ def match() -> None:
 @click.option(
     "--spark-master", default=DEFAULT_MASTER, show_default=True, help="Spark's master, for the Spark engine."
 )
+@click.option(
+    "--index",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the matched catalogue in this folder; where one is kept there, OFFERS are new or changed ones "
+    "that are linked into it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 def run(
     offers: Path,
@@ -69,6 +78,7 @@ def run(
     model: Path,
     engine: str,
     spark_master: str,
+    index: Path | None,
     as_json: bool,
 ) -> None:
     """Cluster the offers of a file (CSV or Parquet); no database is needed."""
@@ -79,12 +89,24 @@ def run(
     wanted = read_pairs(pairs) if pairs else []
     _progress("reading offers")
     records = read_offers(offers)
+    if index is not None and is_kept(index):
+        if pairs is not None:
+            raise InvalidInput("--pairs needs a full run", place="--pairs", remedy="leave out --index")
+        result = link_new(CatalogueIndex.open(index, match_model.version), records, match_model)
+        linked = result.assignments if automatic_only else result.probable
+        write_rows(output, ("offer_id", "cluster_id"), sorted(linked.items()))
+        if known is not None:
+            _print_evaluation(evaluate(known, linked), as_json, aside=str(output) == "-")
+        return
+    processes = processes_for(len(records))
     with on_spark(spark_master) if engine == "spark" else nullcontext():
-        catalogue = prepare(records)
+        catalogue = prepare(records, processes=processes)
         _progress(f"comparing {len(catalogue)} offers")
-        scoring = score_candidates(catalogue, match_model)
+        scoring = score_candidates(catalogue, match_model, processes)
         _progress(f"merging by {len(scoring.pairs)} pairs")
-        found = partition(scoring)
+        found = partition(scoring, processes=processes)
+    if index is not None:
+        build_index(index, scoring, clusters_by_offer(catalogue, found.automatic))
     clusters = clusters_by_offer(catalogue, found.automatic if automatic_only else found.probable)
     write_rows(output, ("offer_id", "cluster_id"), sorted(clusters.items()))
     if pairs_output is not None:

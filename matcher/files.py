@@ -25,13 +25,14 @@ def read_offers(path: Path) -> list[OfferRecord]:
             OfferRecord(
                 offer_id=row["offer_id"],
                 title=row["title"],
-                store=row.get("store", ""),
-                brand=row.get("brand", ""),
+                # What a million offers repeat is kept once.
+                store=sys.intern(row.get("store", "")),
+                brand=sys.intern(row.get("brand", "")),
                 mpn=row.get("mpn", ""),
                 gtin=row.get("gtin", ""),
                 price=_price(row.get("price", "")),
-                currency=row.get("currency", ""),
-                category=row.get("category", ""),
+                currency=sys.intern(row.get("currency", "")),
+                category=sys.intern(row.get("category", "")),
             )
         )
     return records

@@ -20,11 +20,17 @@ from matcher.blocking import (
     most_alike,
     search_features,
 )
-from matcher.clustering import cluster
 from matcher.comparison import compare
-from matcher.engines.local import LinkResult, Scoring, link_result, seen_together, without_parted
+from matcher.engines.local import (
+    LinkResult,
+    Scoring,
+    link_result,
+    partition,
+    seen_together,
+    without_parted,
+)
 from matcher.index import CatalogueIndex, ScoredPairs, Segment
-from matcher.model import MatchModel, log_odds
+from matcher.model import MatchModel
 from matcher.preparation import Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict, identifiers_of
 
@@ -60,16 +66,7 @@ def link_new(
     around = _Surroundings.of(index, fresh, near)
     scoring = around.scored(index, near, model)
     own = without_parted(around.held, verdicts)
-    found = cluster(
-        scoring.catalogue,
-        scoring.pairs.left,
-        scoring.pairs.right,
-        scoring.scores,
-        automatic=log_odds(model.automatic),
-        doubtful=log_odds(model.doubtful),
-        verdicts=verdicts,
-        existing=own,
-    )
+    found = partition(scoring, verdicts=verdicts, existing=own)
     result = link_result(scoring, found, own, around.held, verdicts, index.keys)
     around.keep(index, scoring, result)
     return result

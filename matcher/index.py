@@ -246,6 +246,11 @@ class CatalogueIndex:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether an index was ever written to the folder, whatever its state."""
+    return (folder / _MANIFEST).exists()
+
+
 def _write_segment(
     folder: Path, catalogue: PreparedCatalogue, pairs: ScoredPairs, look_alike: npt.NDArray[np.floating]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,17 @@ _spread: ContextVar[Spread | None] = ContextVar("spread", default=None)
 
 # What the forked processes are to do: they inherit it, so neither it nor what it holds is ever copied or pickled.
 _work: Callable[[int, int], Any] | None = None
+
+
+# Fewer offers than this are matched faster than processes are started.
+_FEW_OFFERS = 50_000
+
+
+def processes_for(offers: int) -> int:
+    """How many processes so many offers are worth: one, or all processors that this one may use."""
+    if offers < _FEW_OFFERS or sys.platform != "linux":
+        return 1
+    return len(os.sched_getaffinity(0))
 
 
 def parts_of(count: int, size: int) -> list[tuple[int, int]]:

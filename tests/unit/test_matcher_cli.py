@@ -149,3 +149,23 @@ def test_a_file_at_fault_is_named_with_its_line(tmp_path: Path, content: str, me
 def test_an_unknown_offer_cannot_be_explained() -> None:
     with pytest.raises(NotFound, match="no such offer: nobody"):
         run("explain", "nobody", "a7", "--offers", SAMPLE / "offers.csv")
+
+
+def test_new_offers_are_linked_into_a_kept_index(tmp_path: Path) -> None:
+    offers = rows(SAMPLE / "offers.csv")
+    first, later, clusters = tmp_path / "first.csv", tmp_path / "later.csv", tmp_path / "clusters.csv"
+    for path, part in ((first, offers[:-10]), (later, offers[-10:])):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, offers[0].keys())
+            writer.writeheader()
+            writer.writerows(part)
+    index = tmp_path / "index"
+    run("run", first, "--output", clusters, "--index", index)
+    before = {row["cluster_id"] for row in rows(clusters)}
+    run("run", later, "--output", clusters, "--index", index)
+    found = {row["offer_id"]: row["cluster_id"] for row in rows(clusters)}
+    assert set(found) == {row["offer_id"] for row in offers[-10:]}
+    assert before & set(found.values())
+    next(index.glob("keys-*.json")).write_bytes(b"00000000[]")
+    with pytest.raises(InvalidInput, match="the index cannot be used"):
+        run("run", later, "--output", clusters, "--index", index)
