@@ -17,12 +17,13 @@ ALL = (
     "probing",
     "matching",
     "matching_hard",
+    "matching_scale",
     "matching_spark",
     "matching_peers",
     "search",
     "planning",
 )
-USE_DATA = frozenset({"matching_peers"})
+USE_DATA = frozenset({"matching_peers", "matching_scale"})
 
 
 def main() -> int:
