@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 SMALLEST_BULK = 20_000
 _TABLES = ("offers", "offer_prices")
 
-# Everything but the primary keys, which other tables lean on and which grow in order anyway.
+# Everything but the primary key of offers, which other tables lean on and which grows in order anyway.
 _DEFINITIONS = """
     select 1 as turn, i.indrelid::regclass::text as "table", i.indexrelid::regclass::text as name,
            pg_get_indexdef(i.indexrelid) as definition, false as is_constraint
@@ -25,7 +25,8 @@ _DEFINITIONS = """
     select case c.contype when 'f' then 3 else 2 end, c.conrelid::regclass::text, quote_ident(c.conname),
            pg_get_constraintdef(c.oid), true
     from pg_constraint c
-    where c.conrelid = any(cast(:tables as regclass[])) and c.contype in ('f', 'u')
+    where c.conrelid = any(cast(:tables as regclass[]))
+      and (c.contype in ('f', 'u') or (c.contype = 'p' and c.conrelid = 'offer_prices'::regclass))
     order by 1, 2, 3
 """
 

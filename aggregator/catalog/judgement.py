@@ -66,7 +66,8 @@ def judge_run(
 def _of_listing(comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
     known, lost = comparison.known, comparison.vanished
     there = comparison.met + comparison.kept
-    figures = {"known": known, "listed": there, "vanished": lost, "unreadable": max(known - there - lost, 0)}
+    unreadable = max(known - there - lost, 0)
+    figures = {"known": known, "listed": there, "vanished": lost, "unreadable": unreadable}
     is_judged = known >= limits.smallest
     if (is_judged and lost > limits.vanished * known) or (known >= 3 and lost == known):
         yield Anomaly(
@@ -75,7 +76,7 @@ def _of_listing(comparison: Comparison, limits: Limits) -> Iterator[Anomaly]:
             "most of the rest seems to have vanished",
             figures=figures,
         )
-    elif is_judged and known - there > limits.unreadable * known:
+    elif is_judged and unreadable and lost + unreadable > max(limits.unreadable, limits.vanished) * known:
         yield Anomaly(
             kind="yield_collapse",
             message=f"only {there} of {known} known offers could be read",

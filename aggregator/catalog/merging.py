@@ -32,6 +32,8 @@ IDENTITY_COLUMNS = (
     "pack_size",
     "item_condition",
 )
+# A bit that makes every number sixteen hexadecimal digits long.
+_ALL_DIGITS = f"cast({1 << 60} as bigint)"
 PRICE_COLUMNS = ("price", "price_currency", "list_price", "price_kind", "availability")
 
 
@@ -251,22 +253,28 @@ def _insert_new(session: Session, comparison: Comparison) -> int:
             """
         )
     )
-    parameters = {**comparison.parameters, "base": base, "salt": secrets.token_hex(16)}
-    source = (
-        f"{comparison.staged} s where not exists "
-        "(select from release r where r.position = s.position and r.fate = 'doubted')"
-        if comparison.is_first
-        else f"{comparison.staged} s join release r on r.position = s.position and r.fate = 'new'"
-    )
+    # An id that nobody can guess without both seeds: gen_random_uuid() costs ten times as much for each offer.
+    seeds = {name: secrets.randbits(63) for name in ("seed", "other_seed")}
+    parameters = {**comparison.parameters, **seeds, "base": base}
+    has_doubts = session.scalar(text("select exists (select from release where fate = 'doubted')"))
+    if not comparison.is_first:
+        source = f"{comparison.staged} s join release r on r.position = s.position and r.fate = 'new'"
+    elif has_doubts:
+        source = (
+            f"{comparison.staged} s where not exists "
+            "(select from release r where r.position = s.position and r.fate = 'doubted')"
+        )
+    else:
+        source = f"{comparison.staged} s"
     columns = ", ".join(OFFER_COLUMNS)
-    # An id of 80 bits that nobody can guess: gen_random_uuid() costs several times as much for each offer.
     new = _count(
         session,
         f"""
         insert into offers
             (id, public_id, store_id, country, tax_basis, run_id, first_seen_at, changed_at, {columns})
         select cast(:base as bigint) + s.position,
-               left(encode(sha256(cast(cast(:salt as text) || s.position as bytea)), 'hex'), 20),
+               left(to_hex(hashint8extended(s.position, :seed) | {_ALL_DIGITS})
+                    || to_hex(hashint8extended(s.position, :other_seed) | {_ALL_DIGITS}), 20),
                :store, (select country from stores where id = :store),
                (select tax_basis from stores where id = :store), :run, :now, :now,
                {", ".join(f"s.{name}" for name in OFFER_COLUMNS)}
