@@ -130,13 +130,15 @@ class PagePlanner:
             for key, page in self._known.items()
             if page.is_listed and key not in self._seen
         ]
+        postponed = len(self._due) + len(sample) - len(visits)
         return PagePlan(
             visits,
             unlisted,
-            self._sitemaps,
+            # Of a sitemap with pages that nobody knows yet an answer "not changed" would hide them.
+            [] if postponed else self._sitemaps,
             listed=len(self._seen),
             skipped=len(self._unchanged) - len(sample),
-            postponed=len(self._due) + len(sample) - len(visits),
+            postponed=postponed,
         )
 
     def _list(self, url: str, lastmod: str | None, source: bytes) -> None:

@@ -230,7 +230,7 @@ def build_kept_offers(session: Session, parameters: dict[str, Any]) -> None:
                        coalesce(v.outcome = 'barren', false) as is_missed
                 from pages p
                 left join page_visits v on v.run_id = :run and v.address_key = p.address_key
-                where p.store_id = :store and p.kind = 'page' and p.is_listed
+                where p.store_id = :store and p.kind = 'page' and (p.is_listed or v.outcome = 'unchanged')
                   and exists (select from crawl_frontiers f where f.run_id = :run)
                   and (v.state is null or v.outcome = 'unchanged' or (v.state = 'waiting' and :is_complete)
                        or (v.outcome = 'barren' and p.checked_at > now() - make_interval(days => :missed_days)))
