@@ -92,7 +92,9 @@ def run(
     if index is not None and is_kept(index):
         if pairs is not None:
             raise InvalidInput("--pairs needs a full run", place="--pairs", remedy="leave out --index")
-        result = link_new(CatalogueIndex.open(index, match_model.version), records, match_model)
+        kept = CatalogueIndex.open(index, match_model.version)
+        processes = processes_for(kept.count)
+        result = link_new(kept, records, match_model, with_evidence=False, processes=processes)
         linked = result.assignments if automatic_only else result.probable
         write_rows(output, ("offer_id", "cluster_id"), sorted(linked.items()))
         if known is not None:

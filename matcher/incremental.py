@@ -49,12 +49,16 @@ def link_new(
     model: MatchModel,
     verdicts: Iterable[Verdict] = (),
     keys: Mapping[str, str] | None = None,
+    *,
+    with_evidence: bool = True,
+    processes: int = 1,
 ) -> LinkResult:
     """Give every pending offer its cluster and add it to the index.
 
     A pending offer that the index holds already is taken out first, as changed. `keys` are the clusters of
     the index's offers where somebody else settles them (offer id -> key); without it the index's own are used.
     Statistics and spread are those of the full run, so what shares no pair with the pending offers is not touched.
+    Without evidence the result holds clusters alone.
     """
     verdicts = list(verdicts)
     fresh = prepare(pending, index.statistics)
@@ -63,11 +67,11 @@ def link_new(
         for offer_id, row in index.rows.items():
             index.keys[row] = keys.get(offer_id, index.keys[row])
     near = _near(index, fresh, verdicts)
-    around = _Surroundings.of(index, fresh, near)
+    around = _Surroundings.of(index, fresh, near, processes)
     scoring = around.scored(index, near, model)
     own = without_parted(around.held, verdicts)
     found = partition(scoring, verdicts=verdicts, existing=own)
-    result = link_result(scoring, found, own, around.held, verdicts, index.keys)
+    result = link_result(scoring, found, own, around.held, verdicts, index.keys, with_evidence)
     around.keep(index, scoring, result)
     return result
 
@@ -223,7 +227,9 @@ class _Surroundings:
     held: Mapping[str, str]
 
     @classmethod
-    def of(cls, index: CatalogueIndex, fresh: PreparedCatalogue, near: _Near) -> _Surroundings:
+    def of(
+        cls, index: CatalogueIndex, fresh: PreparedCatalogue, near: _Near, processes: int
+    ) -> _Surroundings:
         touched = np.union1d(near.row, near.named)
         clusters = {index.keys[row] for row in touched.tolist()}
         real = np.array([key is not None and key in clusters for key in index.keys], dtype=bool)
@@ -241,7 +247,7 @@ class _Surroundings:
             for record, row in zip(records, rows.tolist(), strict=True)
             if (key := index.keys[row]) is not None
         }
-        catalogue = prepare([*fresh.records, *records], index.statistics)
+        catalogue = prepare([*fresh.records, *records], index.statistics, processes)
         place = {record.offer_id: number for number, record in enumerate(catalogue.records)}
         position = np.full(index.count, -1, dtype=np.int64)
         position[rows] = [place[record.offer_id] for record in records]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Self, overload
 
 import numpy as np
@@ -91,4 +92,10 @@ class Readings(Sequence[TitleReading]):
     def __getitem__(self, index: int | slice) -> TitleReading | Readings:
         if isinstance(index, slice):
             return Readings(self._records[index])
-        return read_title(self._records[index].title)
+        return _read_again(self._records[index].title)
+
+
+@lru_cache(maxsize=2048)
+def _read_again(title: str) -> TitleReading:
+    """The evidence of one pair asks for its two titles many times."""
+    return read_title(title)

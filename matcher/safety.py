@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +42,21 @@ def is_safe(levels: Levels) -> npt.NDArray[np.bool_]:
     """Whether pairs may be merged by themselves, from their levels (the first columns are COMPARISONS)."""
     forbidden = np.zeros(len(levels), dtype=bool)
     support = np.zeros(len(levels), dtype=np.int8)
-    for column, comparison in enumerate(COMPARISONS):
-        names = comparison.level_names
-        against = [names.index(level) for level in FORBIDDING.get(comparison.name, ())]
-        speaking = [names.index(level) for level in SUPPORTING.get(comparison.name, ())]
-        if against:
-            forbidden |= np.isin(levels[:, column], against)
-        if speaking:
-            support += np.isin(levels[:, column], speaking)
-        if comparison.name == "gtin":
-            support += _LEAST_SUPPORT * (levels[:, column] == names.index("equal")).astype(np.int8)
+    for column, (forbids, supports) in enumerate(_tables()):
+        forbidden |= forbids[levels[:, column]]
+        support += supports[levels[:, column]]
     return np.asarray(~forbidden & (support >= _LEAST_SUPPORT))
+
+
+@cache
+def _tables() -> tuple[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int8]], ...]:
+    """For each comparison, by level: whether it forbids, and how many pieces of evidence it is."""
+    tables = []
+    for comparison in COMPARISONS:
+        names = comparison.level_names
+        forbids = np.isin(names, FORBIDDING.get(comparison.name, ()))
+        supports = np.isin(names, SUPPORTING.get(comparison.name, ())).astype(np.int8)
+        if comparison.name == "gtin":
+            supports[names.index("equal")] += _LEAST_SUPPORT
+        tables.append((forbids, supports))
+    return tuple(tables)

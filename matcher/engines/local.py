@@ -202,11 +202,13 @@ def link_result(
     held: Mapping[str, str],
     verdicts: Sequence[Verdict],
     taken: Collection[str | None] = (),
+    with_evidence: bool = True,
 ) -> LinkResult:
     """What a partition means for the offers that are in no cluster yet.
 
     `keys` are the clusters of offers that stayed in them (offer id -> key), `held` also those of offers whose
     cluster a verdict parts. New clusters get no key that is `taken`.
+    Without evidence there are no links, doubtful pairs and relations: only clusters.
     """
     catalogue = scoring.catalogue
     taken = {*held.values(), *taken}
@@ -219,9 +221,9 @@ def link_result(
         probable={offer_id: probable[offer_id] for offer_id in assignments},
         new_clusters=frozenset(assignments.values()) - frozenset(keys.values()),
         joined={key: automatic[offer_id] for offer_id, key in keys.items() if automatic[offer_id] != key},
-        links=tuple(_links(scoring, found.automatic, keys, verdicts)),
-        doubtful=tuple(_doubtful(scoring, found.automatic, keys, verdicts)),
-        relations=relations_between(catalogue, scoring.pairs, found.automatic),
+        links=tuple(_links(scoring, found.automatic, keys, verdicts)) if with_evidence else (),
+        doubtful=tuple(_doubtful(scoring, found.automatic, keys, verdicts)) if with_evidence else (),
+        relations=relations_between(catalogue, scoring.pairs, found.automatic) if with_evidence else (),
     )
 
 
