@@ -21,6 +21,7 @@ from aggregator.domain.search_words import search_vector
 
 __all__ = ["Assignment", "OfferGroup", "assign_offers", "describe_products", "offers_of_products"]
 
+_TELLS_THE_PLANNER = 5_000
 # Products described at a time: enough to be quick, few enough to be held in memory.
 _DESCRIBED_AT_ONCE = 20_000
 
@@ -59,6 +60,9 @@ def assign_offers(
         if offer_id in plan.pending or plan.before[offer_id] != product_id
     }
     _move(session, plan.before, changed, reason, now)
+    if len(changed) > _TELLS_THE_PLANNER:
+        # Else the planner takes the products just filled for nearly empty, and compares each with each.
+        session.execute(text("analyze offers (product_id)"))
     touched = set(changed.values()) | {plan.before[offer_id] for offer_id in changed}
     touched |= _redirect(session, plan, places, now)
     describe_products(session, sorted(product_id for product_id in touched if product_id is not None))
