@@ -142,6 +142,12 @@ def _store_metrics(figures: OperationFigures) -> Iterator[Metric]:
         "store",
         {store.slug: store.open_quarantine for store in figures.stores},
     )
+    yield _many(
+        "store_circuit_open",
+        "1 while a store that failed again and again is left alone.",
+        "store",
+        {store.slug: int(store.is_circuit_open) for store in active},
+    )
 
 
 def _run_metrics(figures: OperationFigures) -> Iterator[Metric]:

@@ -25,6 +25,8 @@ class StoreFigures:
     is_healthy: bool
     success_age: float | None
     open_quarantine: int
+    # The store failed so often that it is left alone for a while.
+    is_circuit_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ def get_operation_figures(session: Session) -> OperationFigures:
                 is_healthy=store.is_healthy,
                 success_age=None if store.success_age is None else float(store.success_age),
                 open_quarantine=store.open_quarantine,
+                is_circuit_open=store.is_circuit_open,
             )
             for store in session.execute(_STORES)
         ),
@@ -131,8 +134,10 @@ _STORES = text(
                as is_healthy,
            extract(epoch from now() - s.checked_at) as success_age,
            (select count(*) from quarantined_offers q where q.store_id = s.id and q.state = 'open')
-               as open_quarantine
+               as open_quarantine,
+           coalesce(c.circuit, 'closed') <> 'closed' as is_circuit_open
     from stores s
+    left join store_crawl_states c on c.store_id = s.id
     left join lateral (
         select state from runs r
         where r.store_id = s.id and r.state not in ('running', 'cancelled')

@@ -177,6 +177,7 @@ def test_a_page_that_drips_is_given_up_and_the_rest_is_read(world: World) -> Non
     check_reconciled(world)
 
 
+@pytest.mark.prove
 def test_a_store_that_drips_everywhere_is_left_alone_soon(world: World) -> None:
     shop = world.shops[PAGES]
     shop.misbehave("/p/", faults.drip)

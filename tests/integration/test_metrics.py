@@ -85,6 +85,7 @@ def test_it_tells_how_the_installation_fares(browser: Browser) -> None:
         'click2cart_stores{state="paused"}': 1,
         'click2cart_store_healthy{store="held"}': 0,
         'click2cart_store_healthy{store="north"}': 1,
+        'click2cart_store_circuit_open{store="north"}': 0,
         'click2cart_runs_last_day{state="finished"}': 1,
         'click2cart_runs_last_day{state="held"}': 1,
         "click2cart_runs_held": 1,
