@@ -38,6 +38,7 @@ _LOOK_SECONDS = 1.0
 _WORD_SECONDS = 30.0
 _DRIFT_SECONDS = 10.0
 _ASK_AGAIN_SECONDS = 60.0
+_EARLY = 0.3
 _EVERY_PROCESS_FAULT = 4  # each fourth fault kills a process or a server
 _SETTLED = ("finished", "failed", "held", "cancelled")
 Tell = Callable[[str], None]
@@ -149,13 +150,15 @@ class Soak:
         began = time.monotonic()
         next_fault, next_word, number = began + fault_seconds, began, 0
         while (now := time.monotonic()) < began + seconds:
-            if now >= next_fault:
+            # What comes too late would not be met by any run.
+            if now >= next_fault and now < began + seconds - 1.5 * self._interval:
                 number += 1
                 next_fault = now + plan.pause(fault_seconds)
                 if number % _EVERY_PROCESS_FAULT:
                     self._inject_store_fault(*plan.next_store_fault())
                 else:
-                    self._inject_process_fault(plan.next_process_fault())
+                    is_early = now < began + seconds * _EARLY
+                    self._inject_process_fault(plan.next_process_fault(is_early=is_early))
             try:
                 with sessions.begin() as session:
                     runs = list_runs(session, limit=200)

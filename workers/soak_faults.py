@@ -65,7 +65,8 @@ STORE_FAULTS = (
     StoreFault("most goods vanish", _most_vanish, is_lasting=True),
     StoreFault("all sold out", _all_sold_out, is_lasting=True),
 )
-PROCESS_FAULTS = ("worker killed", "clock killed", "broker killed", "database killed")
+SERVER_FAULTS = ("broker killed", "database killed")
+PROCESS_FAULTS = ("worker killed", "clock killed", *SERVER_FAULTS)
 
 
 class Plan:
@@ -83,10 +84,15 @@ class Plan:
             self._store_faults = self._random.sample(STORE_FAULTS, len(STORE_FAULTS))
         return self._random.randrange(self._subjects), self._store_faults.pop()
 
-    def next_process_fault(self) -> str:
-        """A process or server to kill; each kind before one comes again."""
+    def next_process_fault(self, *, is_early: bool) -> str:
+        """A process or server to kill, each kind before one comes again.
+
+        Worker and clock are killed early on only: after that they run long enough to tell whether they grow.
+        """
+        kinds = PROCESS_FAULTS if is_early else SERVER_FAULTS
+        self._process_faults = [name for name in self._process_faults if name in kinds]
         if not self._process_faults:
-            self._process_faults = self._random.sample(PROCESS_FAULTS, len(PROCESS_FAULTS))
+            self._process_faults = self._random.sample(kinds, len(kinds))
         return self._process_faults.pop()
 
     def pause(self, mean: float) -> float:

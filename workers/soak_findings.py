@@ -104,8 +104,9 @@ def find_evidence(
         alarms = list_alarms(session, states=("open", "acknowledged", "closed"), limit=10_000)
         silent = {f"{p.kind} {p.pid}" for p in list_processes(session) if not p.is_alive}
         for fault in faults:
-            until = fault.at + soon
-            for run in runs:
+            later = (other.at for other in faults if other.subject == fault.subject and other.at > fault.at)
+            until = min((fault.at + soon, *later))
+            for run in reversed(runs):
                 end = run.finished_at or run.heartbeat_at
                 if run.store_slug != fault.subject or end < fault.at or run.started_at > until:
                     continue

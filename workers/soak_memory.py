@@ -13,7 +13,7 @@ from typing import Self
 import psutil
 
 _SAMPLE_SECONDS = 5.0
-# What a process may gain in an hour, and what counts as warming up: the first third of its samples.
+# What a process may gain in an hour, the first half of its samples being its warming up.
 FLAT_MEGABYTES_AN_HOUR = 40.0
 _MEGABYTE = 1 << 20
 
@@ -92,7 +92,7 @@ def memory_of(samples: list[tuple[float, float]]) -> Memory:
         first=round(sizes[0], 1),
         last=round(sizes[-1], 1),
         highest=round(max(sizes), 1),
-        slope=_slope(samples[len(samples) // 3 :]),
+        slope=_slope(samples[len(samples) // 2 :]),
     )
 
 
