@@ -163,10 +163,15 @@ class _Settled:
     ) -> Part:
         positions = here.tolist()
         members = {
-            position: Member(gtin, store, group, position not in self.in_cluster)
-            for position, gtin, store, group in zip(
+            position: Member(natures, store, group, position not in self.in_cluster)
+            for position, natures, store, group in zip(
                 positions,
-                catalogue.gtin[here].tolist(),
+                zip(
+                    catalogue.gtin[here].tolist(),
+                    catalogue.region[here].tolist(),
+                    catalogue.bundle[here].astype(int).tolist(),
+                    strict=True,
+                ),
                 catalogue.store[here].tolist(),
                 catalogue.item_group[here].tolist(),
                 strict=True,

@@ -11,9 +11,12 @@ _Entry = tuple[float, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What the rules ask of one offer; -1 stands for unknown. One that is in no cluster yet `may_grow`."""
+    """What the rules ask of one offer; -1 stands for unknown. One that is in no cluster yet `may_grow`.
 
-    gtin: int
+    Clusters whose `natures` differ in the same place never join: bar code, region, bundle or not.
+    """
+
+    natures: tuple[int, ...]
     store: int
     group: int
     may_grow: bool
@@ -22,7 +25,7 @@ class Member:
 @dataclass(slots=True)
 class _Cluster:
     size: int
-    gtins: set[int]
+    natures: tuple[set[int], ...]
     stores: set[int]
     groups: set[int]
     may_grow: bool
@@ -57,7 +60,7 @@ class Merging:
         self._clusters = {
             position: _Cluster(
                 1,
-                {member.gtin} if member.gtin >= 0 else set(),
+                tuple({nature} if nature >= 0 else set() for nature in member.natures),
                 {member.store} if member.store >= 0 else set(),
                 {member.group} if member.group >= 0 else set(),
                 member.may_grow,
@@ -125,7 +128,10 @@ class Merging:
         a, b = self._clusters[one], self._clusters[other]
         return (
             (a.may_grow or b.may_grow)
-            and (not a.gtins or not b.gtins or len(a.gtins | b.gtins) <= max(len(a.gtins), len(b.gtins)))
+            and all(
+                one_nature == other_nature or one_nature <= other_nature or other_nature <= one_nature
+                for one_nature, other_nature in zip(a.natures, b.natures, strict=True)
+            )
             and a.groups.isdisjoint(b.groups)
             and not (self._one_per_store and not a.stores.isdisjoint(b.stores))
             and other not in self._apart.get(one, ())
@@ -137,7 +143,8 @@ class Merging:
         kept, dropped = self._clusters[keep], self._clusters.pop(drop)
         kept.size += dropped.size
         kept.members += dropped.members
-        kept.gtins |= dropped.gtins
+        for nature, other_nature in zip(kept.natures, dropped.natures, strict=True):
+            nature |= other_nature
         kept.stores |= dropped.stores
         kept.groups |= dropped.groups
         kept.may_grow |= dropped.may_grow

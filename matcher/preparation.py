@@ -71,6 +71,8 @@ class PreparedCatalogue:
     pack: Integers
     accessory: Flags
     refurbished: Flags
+    region: Integers
+    bundle: Flags
     price: Floats
     currency: Integers
     variant_values: sparse.csr_matrix
@@ -138,6 +140,8 @@ def prepare(
         pack=titles.pack,
         accessory=titles.accessory,
         refurbished=titles.refurbished,
+        region=numbered(titles.regions.names[number] for number in titles.regions.numbers.tolist()),
+        bundle=titles.bundle,
         price=np.array([float(record.price or 0) for record in ordered], dtype=np.float32),
         currency=numbered(record.currency for record in ordered),
         variant_values=variant_values,

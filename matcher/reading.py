@@ -22,7 +22,7 @@ _PART = 20_000
 class ReadTitles:
     """What titles say, column by column; row i is what `read_title` says of title i.
 
-    `words` and `pieces` keep their order and may repeat, the others are sets.
+    `words` and `pieces` keep their order and may repeat, `regions` hold one each, the others are sets.
     """
 
     words: ValueLists
@@ -32,20 +32,26 @@ class ReadTitles:
     numbers: ValueLists
     colours: ValueLists
     editions: ValueLists
+    regions: ValueLists
     accessory: npt.NDArray[np.bool_]
     refurbished: npt.NDArray[np.bool_]
+    bundle: npt.NDArray[np.bool_]
     pack: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, titles: Sequence[str]) -> Self:
         readings = [read_title(title) for title in titles]
         lists = {
-            name: ValueLists.of([getattr(reading, name) for reading in readings]) for name in _list_columns()
+            name: ValueLists.of([getattr(reading, name) for reading in readings])
+            for name in _list_columns()
+            if name != "regions"
         }
         return cls(
             **lists,
+            regions=ValueLists.of([(reading.region,) for reading in readings]),
             accessory=np.array([reading.accessory for reading in readings], dtype=bool),
             refurbished=np.array([reading.refurbished for reading in readings], dtype=bool),
+            bundle=np.array([reading.bundle for reading in readings], dtype=bool),
             pack=np.array([reading.pack for reading in readings], dtype=np.int64),
         )
 
@@ -56,6 +62,7 @@ class ReadTitles:
             **lists,
             accessory=np.concatenate([part.accessory for part in parts]),
             refurbished=np.concatenate([part.refurbished for part in parts]),
+            bundle=np.concatenate([part.bundle for part in parts]),
             pack=np.concatenate([part.pack for part in parts]),
         )
 

@@ -16,7 +16,6 @@ from matcher.preparation import Integers, PreparedCatalogue
 # Titles at least this alike (cosine of their words) speak of one thing but for what differs by rule.
 _ALIKE = 0.55
 _PAIRS_AT_ONCE = 200_000
-_BUNDLE_WORDS = ("bundle", "kit", "set")
 
 
 class RelationKind(StrEnum):
@@ -101,14 +100,16 @@ def _kinds(
     brands = _shared(catalogue.brand_words, left, right) > 0
     unknown = np.minimum(*(np.diff(catalogue.brand_words[end].indptr) for end in (left, right))) == 0
     same_brand = brands | unknown
-    bundle = _has_any(catalogue, _BUNDLE_WORDS)
+    bundle = catalogue.bundle
     group = (catalogue.item_group[left] >= 0) & (catalogue.item_group[left] == catalogue.item_group[right])
     case = (cases[left] >= 0) & (cases[left] == catalogue.gtin[right])
     case_turned = (cases[right] >= 0) & (cases[right] == catalogue.gtin[left])
     used_one, used_other = catalogue.refurbished[left], catalogue.refurbished[right]
     accessory_one, accessory_other = catalogue.accessory[left], catalogue.accessory[right]
     pack_one, pack_other = catalogue.pack[left], catalogue.pack[right]
-    differing = _conflict(catalogue.colours, left, right) | _conflict_in_measures(catalogue, left, right)
+    region_one, region_other = catalogue.region[left], catalogue.region[right]
+    differing = (region_one >= 0) & (region_other >= 0) & (region_one != region_other)
+    differing |= _conflict(catalogue.colours, left, right) | _conflict_in_measures(catalogue, left, right)
     chosen = [
         (case | case_turned, 0, case),
         (akin & same_brand & (used_one != used_other), 1, used_one),
@@ -154,11 +155,6 @@ def _with_check_digit(digits: str) -> str:
     """GS1's check digit (General Specifications, section 7.9) behind 13 digits."""
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits))
     return digits + str(-total % 10)
-
-
-def _has_any(catalogue: PreparedCatalogue, words: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    columns = [number for number, name in enumerate(catalogue.word_names) if name in words]
-    return np.asarray(catalogue.words[:, columns].sum(axis=1)).ravel() > 0
 
 
 def _conflict(matrix: sparse.csr_matrix, left: Integers, right: Integers) -> npt.NDArray[np.bool_]:

@@ -77,6 +77,29 @@ _ACCESSORY_WORDS = frozenset(
     " lens cartridge toner ink remote dock cradle pouch film protector replacement hood kit refill"
     " hulle kabel tasche".split()
 )
+# A bundle: the product with something that is sold by itself too.
+_BUNDLE = re.compile(
+    r"\bbundle\b"
+    r"|(?:\b(?:with|and|plus|incl|including)\b|[+&])\s+(?:free\s+)?(?:[a-z]+\s+){0,2}"
+    r"(?:bag|bracket|case|cover|mount|kit|stand|cable|tripod|pouch|strap|headset|kettle|game|games|mouse|keyboard"
+    r"|memory card|gift card|charger|batteries|battery)\s*$"
+)
+_REGIONS: dict[str, str] = {
+    **dict.fromkeys(("uk", "gb", "british"), "uk"),
+    **dict.fromkeys(("us", "usa", "american"), "us"),
+    **dict.fromkeys(("eu", "euro", "european"), "eu"),
+    **dict.fromkeys(("german", "deutsche", "deutsch", "qwertz"), "german"),
+    **dict.fromkeys(("french", "francaise", "azerty"), "french"),
+    **{
+        word: word
+        for word in "japanese chinese korean indian australian canadian swiss italian spanish nordic russian"
+        " international global".split()
+    },
+}
+_REGION = re.compile(
+    rf"\b(qwertz|azerty)\b|\b({'|'.join(_REGIONS)})[ -](?:plug|version|model|layout|keyboard|import|spec|stecker)\b"
+    rf"|\bversion ({'|'.join(_REGIONS)})\b"
+)
 _COLOURS: dict[str, str] = {
     **dict.fromkeys(("black", "blk", "schwarz", "noir", "nero", "negro", "onyx", "ebony"), "black"),
     **dict.fromkeys(("white", "wht", "weiss", "wei", "blanc", "bianco", "blanco"), "white"),
@@ -134,7 +157,9 @@ _NOT_A_CODE = re.compile(
 @dataclass(frozen=True, slots=True)
 class TitleReading:
     """What one title says. `words` keep their order, and so do `pieces`: what is left beside the measures,
-    without separators, where neighbours may be one code written apart ("WH 1000XM4").
+    without separators, where neighbours may be one code written apart ("WH 1000XM4"). `region` is the market
+    that the product is made for, by plug, keyboard or version, where the title tells; a `bundle` holds
+    something else too.
     """
 
     words: tuple[str, ...]
@@ -147,6 +172,8 @@ class TitleReading:
     accessory: bool
     pack: int
     refurbished: bool
+    region: str
+    bundle: bool
 
 
 def plain(text: str) -> str:
@@ -260,4 +287,6 @@ def read_title(title: str) -> TitleReading:
         accessory=bool(word_set & _ACCESSORY_WORDS) or bool(word_set & _ACCESSORY_FOR),
         pack=max(packs, default=1) or 1,
         refurbished=bool(_REFURBISHED.search(text)),
+        region=_REGIONS[region[1] or region[2] or region[3]] if (region := _REGION.search(text)) else "",
+        bundle=bool(_BUNDLE.search(text)),
     )

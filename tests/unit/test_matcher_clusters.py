@@ -66,6 +66,18 @@ def test_a_bar_code_with_a_wrong_check_digit_says_nothing(
     assert link_records([], [*pair, *sample], model).assignments["b"] == "a"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [(" UK plug", " EU plug"), ("", " with case"), (" US version", " (German version)")]
+)
+def test_regions_and_bundles_stay_apart(
+    model: MatchModel, sample: list[OfferRecord], one: str, other: str
+) -> None:
+    left, right = pair_with_codes()
+    pair = [replace(left, title=left.title + one), replace(right, title=right.title + other)]
+    result = link_records([], [*pair, *sample], model)
+    assert result.probable["a"] != result.probable["b"]
+
+
 def test_the_same_bar_code_joins_unlike_titles(model: MatchModel, sample: list[OfferRecord]) -> None:
     pair = [
         offer("a", "north", "Stabilo Boss highlighter", gtin="4006381333931"),

@@ -68,3 +68,33 @@ def test_refurbished_and_accessories_are_noticed() -> None:
 def test_any_script_keeps_its_words() -> None:
     assert read_title("Холодильник Атлант 300").words == ("холодильник", "атлант", "300")
     assert read_title("").words == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "region"),
+    [
+        ("Toaster UK Plug", "uk"),
+        ("Keyboard (US Layout)", "us"),
+        ("Notebook QWERTZ", "german"),
+        ("Mikrowelle (Version Française)", "french"),
+        ("Camera European Model", "eu"),
+        ("Made in USA jeans", ""),
+        ("German shepherd toy", ""),
+    ],
+)
+def test_the_region_is_what_plug_keyboard_or_version_say(title: str, region: str) -> None:
+    assert read_title(title).region == region
+
+
+@pytest.mark.parametrize(
+    ("title", "bundle"),
+    [
+        ("Samsung LN46A550 + Wall Bracket", True),
+        ("Recorder with Carry Bag", True),
+        ("Receiver and Cleaning Kit Bundle", True),
+        ("Camera with 3x zoom", False),
+        ("Leather case for Phone", False),
+    ],
+)
+def test_a_bundle_is_noticed(title: str, bundle: bool) -> None:
+    assert read_title(title).bundle == bundle
