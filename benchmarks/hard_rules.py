@@ -67,7 +67,7 @@ _OPPOSITES = dict(
     pair
     for one, other in (
         ("left", "right"), ("wired", "wireless"), ("integrated", "freestanding"), ("gas", "electric"),
-        ("mac", "windows"), ("upgrade", "full"), ("indoor", "outdoor"), ("front", "rear"), ("corded", "cordless"),
+        ("upgrade", "full"), ("indoor", "outdoor"), ("front", "rear"), ("corded", "cordless"),
         ("slimline", "wide"), ("standard", "professional"), ("pro", "basic"), ("home", "business"),
         ("colour", "mono"), ("lcd", "plasma"),
     )
