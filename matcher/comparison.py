@@ -282,7 +282,7 @@ COMPARISONS: tuple[Comparison, ...] = (
         "title_letters",
         "from_40",
         _percent_bands(
-            [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.92], "Likeness of the titles by groups of letters"
+            [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.92], "How alike the titles are, letter by letter"
         ),
         _title_letters,
         ordered=1,
@@ -292,12 +292,13 @@ COMPARISONS: tuple[Comparison, ...] = (
         "from_45",
         {
             "below_0": "All words of one title are in the other.",
-            **dict(
-                list(
-                    _percent_bands(
-                        [0.0, 0.3, 0.45, 0.6, 0.75, 0.88], "Rarity of the rarest word that only one title has"
-                    ).items()
-                )[1:]
+            **dict.fromkeys(
+                ("from_0", "from_30", "from_45"),
+                "Each title has words that the other lacks, common ones: {left}; {right}.",
+            ),
+            **dict.fromkeys(
+                ("from_60", "from_75", "from_88"),
+                "Each title has a rarer word that the other lacks: {left}; {right}.",
             ),
         },
         _rarest_word,
@@ -306,7 +307,14 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "rarest_shared_word",
         "from_40",
-        _percent_bands([0.2, 0.4, 0.55, 0.7, 0.85], "Rarity of the rarest word that both titles have"),
+        {
+            "below_20": "The titles share no word that says much.",
+            "from_20": "The titles share only words that many offers have, such as {shared}.",
+            "from_40": "The rarest word that both titles have is {shared}.",
+            "from_55": "Both titles have the word {shared}, which few offers have.",
+            "from_70": "Both titles have the rare word {shared}.",
+            "from_85": "Both titles have the very rare word {shared}.",
+        },
         _rarest_shared_word,
         ordered=1,
     ),

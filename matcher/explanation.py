@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from aggregator.domain.identifiers import compact_code, read_gtin, shown_gtin
@@ -47,7 +49,7 @@ def explain(
         level = comparison.level_names[number]
         weight = model.weight(comparison.name, level)
         if weight:
-            one, other = (_said(catalogue, comparison.name, position) for position in (left, right))
+            one, other = _said_by_both(catalogue, comparison.name, left, right)
             sentence = comparison.levels[level].format(
                 shared=_quoted(one & other), left=_quoted(one - other), right=_quoted(other - one)
             )
@@ -65,6 +67,23 @@ def explain(
 def _quoted(values: set[str]) -> str:
     text = ", ".join(sorted(values))
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+
+
+def _said_by_both(
+    catalogue: PreparedCatalogue, comparison: str, left: int, right: int
+) -> tuple[set[str], set[str]]:
+    if comparison not in {"rarest_shared_word", "rarest_unmatched_word"}:
+        return _said(catalogue, comparison, left), _said(catalogue, comparison, right)
+    one, other = (set(catalogue.readings[position].words) for position in (left, right))
+    counts = catalogue.statistics.word_counts
+    if comparison == "rarest_shared_word":
+        shared = _rarest(one & other, counts)
+        return shared, shared
+    return _rarest(one - other, counts), _rarest(other - one, counts)
+
+
+def _rarest(words: set[str], counts: Mapping[str, int]) -> set[str]:
+    return set(sorted(words, key=lambda word: (counts.get(word, 0), word))[:1])
 
 
 def _said(catalogue: PreparedCatalogue, comparison: str, position: int) -> set[str]:

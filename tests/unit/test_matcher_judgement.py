@@ -1,0 +1,141 @@
+"""How pairs are judged: features, how they stand in their catalogue, what is never merged without a person."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.comparison import COMPARISONS, compare
+from matcher.engines.local import Scoring, score_candidates
+from matcher.explanation import explain
+from matcher.features import PAIR_FEATURES, pair_features
+from matcher.files import read_offers, read_truth
+from matcher.model import FEATURES, MatchModel, log_odds
+from matcher.preparation import prepare
+from matcher.pseudo_catalogues import PLANS, pseudo_catalogues
+from matcher.records import OfferRecord
+from matcher.safety import is_safe
+from matcher.standing import ScoreSpread
+
+SAMPLE = Path(__file__).parents[2] / "fixtures" / "matching" / "abt-buy-sample"
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[OfferRecord]:
+    return read_offers(SAMPLE / "offers.csv")
+
+
+@pytest.fixture(scope="module")
+def scoring(sample: list[OfferRecord]) -> Scoring:
+    return score_candidates(prepare(sample), MatchModel.load())
+
+
+def test_features_are_the_same_from_both_sides_and_finite(scoring: Scoring) -> None:
+    left, right = scoring.pairs.left[:300], scoring.pairs.right[:300]
+    one, other = scoring.seen(left, right)[1], scoring.seen(right, left)[1]
+    assert one.shape == (300, len(FEATURES))
+    assert np.isfinite(one).all()
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_features_say_what_two_titles_share_and_leave_over() -> None:
+    titles = ["Sony WH1000XM4 headphones black 2 m", "Sony WH1000XM4 headphones white", "Bosch kettle"]
+    catalogue = prepare(OfferRecord(offer_id=str(number), title=title) for number, title in enumerate(titles))
+    (row,) = pair_features(catalogue, np.array([0]), np.array([1]))
+    said = dict(zip(PAIR_FEATURES, row.tolist(), strict=True))
+    assert (said["shared_codes"], said["unmatched_codes_high"]) == (1, 0)
+    assert (said["shared_colours"], said["unmatched_colours_low"]) == (0, 1)
+    assert said["unmatched_measures"] == 1
+    assert said["words_contained_high"] > said["words_contained_low"] > 0.3
+
+
+def test_any_pair_has_a_score_candidate_or_not(scoring: Scoring) -> None:
+    position = np.arange(len(scoring.catalogue))
+    scores = scoring.scores_of(position[:-1], position[1:])
+    assert np.isfinite(scores).all()
+
+
+def test_a_pair_scores_the_same_alone_and_among_all(scoring: Scoring) -> None:
+    left, right = scoring.pairs.left[:5], scoring.pairs.right[:5]
+    np.testing.assert_allclose(scoring.scores_of(left, right), scoring.scores[:5], rtol=0, atol=1e-9)
+
+
+def test_a_kept_spread_judges_as_the_catalogue_it_was_taken_from(
+    sample: list[OfferRecord], scoring: Scoring
+) -> None:
+    kept = ScoreSpread.from_json(json.loads(json.dumps(scoring.standing.spread.to_json())))
+    again = score_candidates(scoring.catalogue, scoring.model, spread=kept)
+    assert np.array_equal(again.scores, scoring.scores)
+
+
+def test_an_empty_catalogue_and_a_single_offer_are_judged_too() -> None:
+    for records in ([], [OfferRecord(offer_id="a", title="thing")]):
+        assert len(score_candidates(prepare(records), MatchModel.load()).scores) == 0
+
+
+def test_evidence_adds_up_to_the_log_odds(scoring: Scoring) -> None:
+    best = np.argsort(-scoring.scores)[::40]
+    left, right = scoring.pairs.left[best], scoring.pairs.right[best]
+    levels, features = scoring.seen(left, right)
+    for number, index in enumerate(best.tolist()):
+        pair = int(left[number]), int(right[number])
+        evidence = explain(scoring.catalogue, scoring.model, *pair, levels[number], features[number])
+        assert sum(one.weight for one in evidence) == pytest.approx(scoring.scores[index], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("Sony WH-1000XM4 wireless headphones black", True),
+        ("Sony WH-1000XM4 wireless headphones white", False),
+        ("Sony WH-1000XM5 wireless headphones black", False),
+        ("Sony WH-1000XM4 wireless headphones black refurbished", False),
+        ("Sony WH-1000XM4 wireless headphones black 2 pack", False),
+    ],
+)
+def test_what_plainly_differs_is_never_merged_without_a_person(changed: str, expected: bool) -> None:
+    titles = ["Sony WH-1000XM4 wireless headphones black", changed]
+    catalogue = prepare(
+        OfferRecord(offer_id=str(number), store=str(number), title=title, brand="Sony")
+        for number, title in enumerate(titles)
+    )
+    assert is_safe(compare(catalogue, np.array([0]), np.array([1]))).tolist() == [expected]
+
+
+def test_one_piece_of_evidence_is_too_little_but_a_bar_code_is_enough() -> None:
+    neutral = np.array([[comparison.level_names.index(comparison.neutral) for comparison in COMPARISONS]])
+    names = [comparison.name for comparison in COMPARISONS]
+    only_brand, bar_code = neutral.copy(), neutral.copy()
+    only_brand[0, names.index("brand")] = 0
+    bar_code[0, names.index("gtin")] = 0
+    assert not is_safe(neutral.astype(np.int8))[0]
+    assert not is_safe(only_brand.astype(np.int8))[0]
+    assert is_safe(bar_code.astype(np.int8))[0]
+
+
+def test_the_score_of_an_unsafe_pair_stays_below_automatic() -> None:
+    records = [
+        OfferRecord(offer_id="a", store="1", title="Sony WH-1000XM4 headphones", gtin="4006381333931"),
+        OfferRecord(
+            offer_id="b", store="2", title="Sony WH-1000XM4 headphones refurbished", gtin="4006381333931"
+        ),
+    ]
+    model = MatchModel.load()
+    scoring = score_candidates(prepare(records), model)
+    assert scoring.scores[0] < log_odds(model.automatic)
+
+
+def test_pseudo_catalogues_keep_ids_and_are_the_same_each_time(sample: list[OfferRecord]) -> None:
+    truth = read_truth(SAMPLE / "truth.csv")
+    first, second = (list(pseudo_catalogues(sample, truth)) for _ in range(2))
+    assert first == second
+    assert len(first) == len(PLANS)
+    by_id = {record.offer_id: record for record in sample}
+    for records, plan in zip(first, PLANS, strict=True):
+        assert all(replace(by_id[one.offer_id], store=one.store) == one for one in records)
+        if plan.stores == "unknown":
+            assert {record.store for record in records} == {""}
