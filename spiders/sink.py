@@ -27,6 +27,7 @@ from aggregator.domain.runs import CrawlCounts, LogLevel, LogLine
 _BEAT_SECONDS = 5.0
 # What waits longer than this is written, so that a reader that dies loses little.
 _FLUSH_SECONDS = 0.5
+_MOST_PAGES_WAITING = 50
 
 
 class OfferSink:
@@ -83,7 +84,7 @@ class OfferSink:
             self._take(offer)
         self._visits.append(visit)
         is_late = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
-        if is_late or len(self._waiting) >= self._batch or len(self._visits) >= self._batch:
+        if is_late or len(self._waiting) >= self._batch or len(self._visits) >= _MOST_PAGES_WAITING:
             self.flush()
 
     def log(self, level: LogLevel, message: str, **data: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -61,10 +62,18 @@ class PageInbox:
 
     def put(self, pages: list[tuple[PlannedPage, float]] | None) -> None:
         """Pages, each with the time it may be asked for (seconds of `time.time`); None says that was all."""
-        for page in pages if pages is not None else [None]:
-            # A loop that was closed meanwhile wants nothing more.
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._pages.put_nowait, page)
+        # A loop that was closed meanwhile wants nothing more.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._put, pages if pages is not None else [None])
+
+    def _put(self, pages: Sequence[tuple[PlannedPage, float] | None]) -> None:
+        for page in pages:
+            self._pages.put_nowait(page)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether taking means waiting."""
+        return self._pages.empty()
 
     async def take(self) -> tuple[PlannedPage, float] | None:
         """The next page; None, to all who ask, after the last one."""
@@ -147,7 +156,9 @@ class PageCrawl:
             if self._since_counts == _COUNTS_EVERY:
                 self._since_counts = 0
                 self._writer.write(self._counts(fetcher))
-            self._writer.write(visited)
+            self._writer.write_soon(visited)
+            if self._inbox.is_empty:
+                self._writer.flush()
 
     async def _visit(self, page: PlannedPage, fetcher: PageFetcher) -> VisitedPage:
         try:
