@@ -223,7 +223,7 @@ def _neighbours(catalogue: PreparedCatalogue, features: sparse.csr_matrix, proce
             near = _nearest(features[outside], features[inside], _NEIGHBOURS_PER_STORE)
             found.append(_keys(outside[near.row], inside[near.col], count))
         return _distinct(found)
-    targets = _targets(features)
+    targets = targets_of(features)
 
     def part(start: int, end: int) -> Integers:
         near = most_alike(features[start:end], *targets)
@@ -296,7 +296,7 @@ def _by_store(store: Integers) -> list[Integers]:
 
 def _nearest(queries: sparse.csr_matrix, others: sparse.csr_matrix, most: int) -> sparse.coo_matrix:
     """The `most` rows of `others` that are most alike to each query: queries x others."""
-    targets = _targets(others)
+    targets = targets_of(others)
     parts = [
         most_alike(queries[start:end], *targets, most=most).tocsr()
         for start, end in parts_of(queries.shape[0], _ROWS)
@@ -308,6 +308,8 @@ def most_alike(
     queries: sparse.csr_matrix, *targets: sparse.csr_matrix, most: int = _NEIGHBOURS_LOOKED_AT
 ) -> sparse.coo_matrix:
     """The `most` offers most alike to each query, if alike at all; `targets` (features x offers) stand side by side."""
+    if not targets:
+        return sparse.coo_matrix((queries.shape[0], 0), dtype=np.float32)
     found = [
         sp_matmul_topn(
             queries,
@@ -323,7 +325,7 @@ def most_alike(
     return (found[0] if len(found) == 1 else zip_sp_matmul_topn(top_n=most, C_mats=found)).tocoo()
 
 
-def _targets(features: sparse.csr_matrix) -> list[sparse.csr_matrix]:
+def targets_of(features: sparse.csr_matrix) -> list[sparse.csr_matrix]:
     """The offers as columns, in parts whose sums stay near the processor while one query meets them all."""
     return [features[start:end].T.tocsr() for start, end in parts_of(features.shape[0], _TARGETS_AT_ONCE)]
 

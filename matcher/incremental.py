@@ -62,7 +62,7 @@ def link_new(
     """
     verdicts = list(verdicts)
     fresh = prepare(pending, index.statistics)
-    index.forget(record.offer_id for record in fresh.records)
+    index.take_out(record.offer_id for record in fresh.records)
     if keys is not None:
         for offer_id, row in index.rows.items():
             index.keys[row] = keys.get(offer_id, index.keys[row])
@@ -102,10 +102,10 @@ def _near(index: CatalogueIndex, fresh: PreparedCatalogue, verdicts: Iterable[Ve
     words, grams, named, alike = [], [], [], []
     for segment in index.segments:
         found = most_alike(
-            _on_columns(sought_by.words, fresh.word_names, segment.word_columns), segment.words
+            _on_columns(sought_by.words, fresh.word_names, segment.word_columns), *segment.words
         )
         words.append((found.row, found.col + segment.first, found.data))
-        found = most_alike(sought_by.grams, segment.grams)
+        found = most_alike(sought_by.grams, *segment.grams)
         grams.append((found.row, found.col + segment.first, found.data))
         named += [
             (matrix.row, matrix.col + segment.first)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from aggregator.domain.errors import InvalidInput
-from matcher.blocking import SearchFeatures, search_features
+from matcher.blocking import SearchFeatures, search_features, targets_of
 from matcher.codes import CodeParts
 from matcher.preparation import Integers, PreparedCatalogue
 from matcher.records import OfferRecord, identifiers_of, record_from_json, record_to_json
@@ -31,7 +31,6 @@ from matcher.statistics import CatalogueStatistics
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
-_MATRICES = ("words", "grams", "codes", "identifiers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +47,17 @@ class ScoredPairs:
 class Segment:
     """Offers that were indexed together; their rows in the index begin at `first`.
 
-    Matrices are features x offers and read from disk as they are used. `own_grams` has a row an offer.
+    Matrices are features x offers and read from disk as they are used; those of words and grams come in parts
+    that stand side by side. `own_grams` has a row an offer.
     """
 
     first: int
     offer_ids: Sequence[str]
     stores: npt.NDArray[np.int32]
     store_names: Sequence[str]
-    words: sparse.csr_matrix
+    words: Sequence[sparse.csr_matrix]
     word_columns: Mapping[str, int]
-    grams: sparse.csr_matrix
+    grams: Sequence[sparse.csr_matrix]
     own_grams: sparse.csr_matrix
     codes: sparse.csr_matrix
     code_columns: Mapping[str, int]
@@ -222,11 +222,15 @@ class CatalogueIndex:
         self.segments.append(_read_segment(self.folder / name, first))
         self._publish(name)
 
-    def forget(self, offer_ids: Iterable[str]) -> None:
-        """Take offers out that are gone; ids that the index does not hold are passed over."""
+    def take_out(self, offer_ids: Iterable[str]) -> None:
+        """Leave offers out from now on; ids that the index does not hold are passed over. Not written by itself."""
         for offer_id in offer_ids:
             if (row := self.rows.pop(offer_id, None)) is not None:
                 self.keys[row] = None
+
+    def forget(self, offer_ids: Iterable[str]) -> None:
+        """Leave out offers that are gone, for good."""
+        self.take_out(offer_ids)
         self._publish()
 
     def _publish(self, segment: str | None = None) -> None:
@@ -272,8 +276,11 @@ def _write_segment(
     store_names = sorted({record.store for record in catalogue.records} - {""})
     number_of = {name: number for number, name in enumerate(store_names)}
     number_of[""] = len(store_names)
-    for name, matrix in zip(_MATRICES, (words, sought_by.grams, codes, identifiers), strict=True):
-        _write_matrix(folder, name, matrix.T.tocsr())
+    for name, matrix in (("words", words), ("grams", sought_by.grams)):
+        for number, part in enumerate(targets_of(matrix)):
+            _write_matrix(folder, f"{name}-{number}", part)
+    _write_matrix(folder, "codes", codes.T.tocsr())
+    _write_matrix(folder, "identifiers", identifiers.T.tocsr())
     _write_matrix(folder, "own_grams", sought_by.grams)
     CodeParts.of(code_names).save(folder)
     lines = [
@@ -312,7 +319,6 @@ def _read_segment(folder: Path, first: int) -> Segment:
 
     offer_ids = _read_json(folder / "offer_ids.json")
     code_columns = columns("code_names")
-    matrices = {name: _read_matrix(folder, name) for name in (*_MATRICES, "own_grams")}
     return Segment(
         first=first,
         offer_ids=offer_ids,
@@ -326,7 +332,11 @@ def _read_segment(folder: Path, first: int) -> Segment:
         look_alike=array("look_alike"),
         record_ends=array("record_ends"),
         records=array("records"),
-        **matrices,
+        words=_read_parts(folder, "words"),
+        grams=_read_parts(folder, "grams"),
+        own_grams=_read_matrix(folder, "own_grams"),
+        codes=_read_matrix(folder, "codes"),
+        identifiers=_read_matrix(folder, "identifiers"),
     )
 
 
@@ -347,6 +357,11 @@ def _write_matrix(folder: Path, name: str, matrix: sparse.csr_matrix) -> None:
     np.save(folder / f"{name}-indices.npy", matrix.indices.astype(np.int32))
     np.save(folder / f"{name}-indptr.npy", matrix.indptr.astype(np.int32))
     np.save(folder / f"{name}-shape.npy", np.array(matrix.shape))
+
+
+def _read_parts(folder: Path, name: str) -> list[sparse.csr_matrix]:
+    count = len(list(folder.glob(f"{name}-*-shape.npy")))
+    return [_read_matrix(folder, f"{name}-{number}") for number in range(count)]
 
 
 def _read_matrix(folder: Path, name: str) -> sparse.csr_matrix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -68,16 +68,19 @@ def identifiers_of(record: OfferRecord) -> list[str]:
 
 def record_to_json(record: OfferRecord) -> list[Any]:
     """A record as json.dumps takes it, read again by `record_from_json`."""
-    price = None if record.price is None else str(record.price)
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return list({**values, "price": price}.values())
+    values = [getattr(record, name) for name in _FIELDS]
+    values[_PRICE] = None if record.price is None else str(record.price)
+    return values
 
 
 def record_from_json(values: Sequence[Any]) -> OfferRecord:
     """What `record_to_json` wrote."""
-    record = OfferRecord(**dict(zip((field.name for field in fields(OfferRecord)), values, strict=True)))
-    return replace(
-        record,
-        price=None if record.price is None else Decimal(record.price),
-        variant_attributes=tuple((name, value) for name, value in record.variant_attributes),
-    )
+    found = dict(zip(_FIELDS, values, strict=True))
+    if found["price"] is not None:
+        found["price"] = Decimal(found["price"])
+    found["variant_attributes"] = tuple((name, value) for name, value in found["variant_attributes"])
+    return OfferRecord(**found)
+
+
+_FIELDS = tuple(field.name for field in fields(OfferRecord))
+_PRICE = _FIELDS.index("price")

@@ -56,7 +56,7 @@ class CatalogueStatistics:
         code_counts = Counter(_counted(titles.codes))
         code_counts.update(code for record in ordered if (code := code_of_part_number(record.mpn)))
         return cls(
-            offers=len(ordered),
+            offers=max(len(ordered), 1),
             word_counts=_counted(titles.words, word_counts),
             code_counts=code_counts,
             gram_counts=np.bincount(

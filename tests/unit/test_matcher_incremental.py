@@ -58,6 +58,15 @@ def test_increments_come_near_to_a_full_run(
     assert by_increments.f1 >= full.f1 - 0.05
 
 
+def test_an_empty_index_and_no_offers_are_fine(tmp_path: Path, model: MatchModel) -> None:
+    index = indexed(tmp_path, [], model)
+    assert link_new(index, [], model).assignments == {}
+    twins = [OfferRecord(offer_id=name, store=name, title="Sony WH1000XM4", brand="Sony") for name in "ab"]
+    assert set(link_new(index, twins, model).assignments) == {"a", "b"}
+    index.forget(["a", "never seen"])
+    assert set(clusters(CatalogueIndex.open(tmp_path, model.version))) == {"b"}
+
+
 def test_an_unrelated_offer_moves_nothing(
     tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
 ) -> None:
