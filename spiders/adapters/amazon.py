@@ -201,6 +201,8 @@ def detect(evidence: Evidence) -> Detection:
         sources=(Source(kind="creators_api", url=API),),
         name="Amazon",
         country=country,
+        # Its licence: what was fetched longer ago than a day must not be shown.
+        options={"max_age_hours": "24"},
     )
 
 

@@ -218,6 +218,8 @@ def detect(evidence: Evidence) -> Detection:
         sources=(Source(kind="browse_api", url=f"{API}/buy/browse/v1"),),
         name="eBay",
         country=country,
+        # Its licence: what was fetched longer ago than six hours must not be shown.
+        options={"max_age_hours": "6"},
     )
 
 
