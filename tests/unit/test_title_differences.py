@@ -9,7 +9,7 @@ from web.title_differences import compare_titles
 
 def marked(left: str, right: str) -> tuple[list[str], list[str]]:
     sides = compare_titles(left, right)
-    return tuple([part.text for part in side if part.is_different] for side in sides)  # type: ignore[return-value]  # two
+    return tuple([part.text for part in side if part.is_different] for side in sides)  # type: ignore[return-value]  # two sides
 
 
 @pytest.mark.parametrize(
