@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.price_ages import hide_aged_prices
-from aggregator.catalog.product_details import ProductDetail, get_product_detail
+from aggregator.catalog.product_details import get_product_detail
 from aggregator.catalog.product_summaries import refresh_products
 from aggregator.db.models import OfferCheckRow, ProductRow
+from aggregator.domain.products import ProductDetail
 from tests.integration.shop_rows import offer_row, product_row, store_row
 
 NOW = datetime.now(UTC)
