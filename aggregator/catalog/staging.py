@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+from psycopg.errors import LockNotAvailable, UndefinedTable
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from aggregator.db.copy import copy_encoded, encode_rows
@@ -33,7 +35,9 @@ def staging_table(run_id: int) -> str:
 def begin_staging(session: Session, run_id: int) -> None:
     """An empty partition for the run; what an earlier attempt staged there is gone."""
     name = staging_table(run_id)
-    session.execute(text(f"drop table if exists {name}"))
+    if is_staging(session, run_id):
+        drop_staging(session, run_id)
+        return
     session.execute(text(f"create unlogged table {name} (like {_PARENT} including defaults)"))
     session.execute(text(f"alter table {name} alter run_id set default {int(run_id)}"))
     # Attached, not created as a partition: that would wait for all who read or write other runs' rows.
@@ -48,12 +52,16 @@ def is_staging(session: Session, run_id: int) -> bool:
 
 
 def drop_staging(session: Session, run_id: int) -> None:
-    """Let go of what a run has staged."""
-    session.execute(text(f"drop table if exists {staging_table(run_id)}"))
+    """Let go of what a run has staged. The partition itself is dropped later: that would wait for a running backup."""
+    if is_staging(session, run_id):
+        session.execute(text(f"truncate {staging_table(run_id)}"))
 
 
 def drop_abandoned_staging(session: Session, *, at_most: int = 50) -> int:
-    """Drop partitions of runs that neither run nor wait for a person any more; how many."""
+    """Drop partitions of runs that neither run nor wait for a person any more; how many.
+
+    None while somebody has the staging tables in use for longer than a moment.
+    """
     names = session.scalars(
         text(
             """
@@ -67,8 +75,17 @@ def drop_abandoned_staging(session: Session, *, at_most: int = 50) -> int:
         ),
         {"parent": _PARENT, "at_most": at_most},
     ).all()
-    for name in names:
-        session.execute(text(f"drop table if exists {name}"))
+    if not names:
+        return 0
+    try:
+        with session.begin_nested():
+            session.execute(text("set local lock_timeout = '1s'"))
+            session.execute(text(f"drop table {', '.join(names)}"))
+            session.execute(text("set local lock_timeout = default"))
+    except DBAPIError as error:
+        if isinstance(error.orig, LockNotAvailable | UndefinedTable):
+            return 0
+        raise
     return len(names)
 
 
