@@ -92,6 +92,14 @@ def cluster(
     return result
 
 
+def _contrasts(catalogue: PreparedCatalogue, here: Integers) -> Iterator[Mapping[str, str]]:
+    """Attribute -> value of each offer; most titles say none."""
+    starts, ends = catalogue.contrasts.indptr[here].tolist(), catalogue.contrasts.indptr[here + 1].tolist()
+    columns, names = catalogue.contrasts.indices, catalogue.contrast_names
+    for start, end in zip(starts, ends, strict=True):
+        yield dict(names[column] for column in columns[start:end].tolist()) if start < end else {}
+
+
 def _connected(count: int, left: Integers, right: Integers, ties: Sequence[tuple[int, int]]) -> Integers:
     """The number of the connected part that each position is in."""
     tied = np.array(ties, dtype=np.int64).reshape(-1, 2)
@@ -163,8 +171,8 @@ class _Settled:
     ) -> Part:
         positions = here.tolist()
         members = {
-            position: Member(natures, store, group, position not in self.in_cluster)
-            for position, natures, store, group in zip(
+            position: Member(natures, contrasts, store, group, position not in self.in_cluster)
+            for position, natures, contrasts, store, group in zip(
                 positions,
                 zip(
                     catalogue.gtin[here].tolist(),
@@ -172,6 +180,7 @@ class _Settled:
                     catalogue.bundle[here].astype(int).tolist(),
                     strict=True,
                 ),
+                _contrasts(catalogue, here),
                 catalogue.store[here].tolist(),
                 catalogue.item_group[here].tolist(),
                 strict=True,

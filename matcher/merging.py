@@ -13,10 +13,12 @@ _Entry = tuple[float, int, int]
 class Member:
     """What the rules ask of one offer; -1 stands for unknown. One that is in no cluster yet `may_grow`.
 
-    Clusters whose `natures` differ in the same place never join: bar code, region, bundle or not.
+    Clusters whose `natures` differ in the same place never join: bar code, region, bundle or not; nor do those
+    whose `contrasts` give one attribute two values.
     """
 
     natures: tuple[int, ...]
+    contrasts: Mapping[str, str]
     store: int
     group: int
     may_grow: bool
@@ -26,6 +28,7 @@ class Member:
 class _Cluster:
     size: int
     natures: tuple[set[int], ...]
+    contrasts: dict[str, set[str]]
     stores: set[int]
     groups: set[int]
     may_grow: bool
@@ -61,6 +64,7 @@ class Merging:
             position: _Cluster(
                 1,
                 tuple({nature} if nature >= 0 else set() for nature in member.natures),
+                {attribute: {value} for attribute, value in member.contrasts.items()},
                 {member.store} if member.store >= 0 else set(),
                 {member.group} if member.group >= 0 else set(),
                 member.may_grow,
@@ -132,6 +136,7 @@ class Merging:
                 one_nature == other_nature or one_nature <= other_nature or other_nature <= one_nature
                 for one_nature, other_nature in zip(a.natures, b.natures, strict=True)
             )
+            and _agree(a.contrasts, b.contrasts)
             and a.groups.isdisjoint(b.groups)
             and not (self._one_per_store and not a.stores.isdisjoint(b.stores))
             and other not in self._apart.get(one, ())
@@ -145,6 +150,8 @@ class Merging:
         kept.members += dropped.members
         for nature, other_nature in zip(kept.natures, dropped.natures, strict=True):
             nature |= other_nature
+        for attribute, values in dropped.contrasts.items():
+            kept.contrasts.setdefault(attribute, set()).update(values)
         kept.stores |= dropped.stores
         kept.groups |= dropped.groups
         kept.may_grow |= dropped.may_grow
@@ -167,3 +174,12 @@ class Merging:
                 common[0] += entry[0]
                 common[1] += entry[1]
         return keep
+
+
+def _agree(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> bool:
+    """Whether of each attribute that both have one's values are among the other's."""
+    return all(
+        values <= other[attribute] or other[attribute] <= values
+        for attribute, values in one.items()
+        if attribute in other
+    )

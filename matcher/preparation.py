@@ -73,6 +73,8 @@ class PreparedCatalogue:
     refurbished: Flags
     region: Integers
     bundle: Flags
+    contrasts: sparse.csr_matrix
+    contrast_names: Sequence[tuple[str, str]]
     price: Floats
     currency: Integers
     variant_values: sparse.csr_matrix
@@ -142,6 +144,8 @@ def prepare(
         refurbished=titles.refurbished,
         region=numbered(titles.regions.names[number] for number in titles.regions.numbers.tolist()),
         bundle=titles.bundle,
+        contrasts=titles.contrasts.membership(),
+        contrast_names=titles.contrasts.names,
         price=np.array([float(record.price or 0) for record in ordered], dtype=np.float32),
         currency=numbered(record.currency for record in ordered),
         variant_values=variant_values,

@@ -33,6 +33,7 @@ class ReadTitles:
     colours: ValueLists
     editions: ValueLists
     regions: ValueLists
+    contrasts: ValueLists
     accessory: npt.NDArray[np.bool_]
     refurbished: npt.NDArray[np.bool_]
     bundle: npt.NDArray[np.bool_]

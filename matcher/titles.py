@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from matcher.contrasts import contrasts_of
+
 # Unit as written -> (dimension, factor to the dimension's base unit).
 _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("inch", "inches", "in", "zoll", '"', "''", "”", "'"), ("length in inches", 1.0)),
@@ -97,7 +99,8 @@ _REGIONS: dict[str, str] = {
     },
 }
 _REGION = re.compile(
-    rf"\b(qwertz|azerty)\b|\b({'|'.join(_REGIONS)})[ -](?:plug|version|model|layout|keyboard|import|spec|stecker)\b"
+    rf"\b(qwertz|azerty|deutsch)\b"
+    rf"|\b({'|'.join(_REGIONS)})[ -](?:plug|version|model|layout|keyboard|import|spec|stecker|english)\b"
     rf"|\bversion ({'|'.join(_REGIONS)})\b"
 )
 _COLOURS: dict[str, str] = {
@@ -159,7 +162,7 @@ class TitleReading:
     """What one title says. `words` keep their order, and so do `pieces`: what is left beside the measures,
     without separators, where neighbours may be one code written apart ("WH 1000XM4"). `region` is the market
     that the product is made for, by plug, keyboard or version, where the title tells; a `bundle` holds
-    something else too.
+    something else too; `contrasts` are what parts look-alikes (`matcher.contrasts`).
     """
 
     words: tuple[str, ...]
@@ -174,6 +177,7 @@ class TitleReading:
     refurbished: bool
     region: str
     bundle: bool
+    contrasts: frozenset[tuple[str, str]]
 
 
 def plain(text: str) -> str:
@@ -289,4 +293,5 @@ def read_title(title: str) -> TitleReading:
         refurbished=bool(_REFURBISHED.search(text)),
         region=_REGIONS[region[1] or region[2] or region[3]] if (region := _REGION.search(text)) else "",
         bundle=bool(_BUNDLE.search(text)),
+        contrasts=contrasts_of(text, word_set),
     )
