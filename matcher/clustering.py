@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -44,10 +44,12 @@ def cluster(
     verdicts: Iterable[Verdict] = (),
     existing: Mapping[str, str] | None = None,
     processes: int = 1,
+    cautious: Scores | None = None,
 ) -> Partition:
     """Merge the best pair of clusters as long as the mean log-odds between them reach the thresholds.
 
-    `scores`, `automatic` and `doubtful` are log-odds. `existing` holds the clusters that some offers are in
+    `scores`, `automatic` and `doubtful` are log-odds; `cautious` are what merging without a person goes by,
+    where they are not the same. `existing` holds the clusters that some offers are in
     (offer id -> key): they are never split, and grow or unite only together with an offer that is in none;
     offers of a cluster that a verdict parts have to be given as in none. Verdicts come first: "same" unites
     even against the rules, "different" keeps apart whatever follows.
@@ -58,6 +60,7 @@ def cluster(
     """
     settled = _Settled.of(catalogue, verdicts, existing or {})
     clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
+    careful = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
     strong = clipped >= doubtful
     label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
     within = np.flatnonzero(label[left] == label[right])
@@ -67,21 +70,31 @@ def cluster(
     pair_ends = np.cumsum(np.bincount(label[left[within]], minlength=len(offer_ends)))
     several = np.flatnonzero(np.diff(np.r_[0, offer_ends]) > 1)
 
+    def begun(part: Part) -> Merging:
+        return Merging(
+            part,
+            one_per_store=not catalogue.statistics.stores_list_twice,
+            missing=doubtful - _MISSING_BELOW,
+            floor=doubtful,
+        )
+
     def merge(start: int, end: int) -> tuple[list[int], list[int], list[int]]:
         merged: tuple[list[int], list[int], list[int]] = ([], [], [])
         for part in several[start:end].tolist():
             here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
             pairs = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
-            merging = Merging(
-                settled.part(catalogue, here, left[pairs], right[pairs], clipped[pairs]),
-                one_per_store=not catalogue.statistics.stores_list_twice,
-                missing=doubtful - _MISSING_BELOW,
-                floor=doubtful,
-            )
+            part_pairs = left[pairs], right[pairs]
+            whole = settled.part(catalogue, here, *part_pairs, clipped[pairs])
+            merging = begun(settled.part(catalogue, here, *part_pairs, careful[pairs]))
+            merging.merge_down_to(automatic)
+            certain = [merging.owner[position] for position in here.tolist()]
+            if not np.array_equal(clipped[pairs], careful[pairs]):
+                ties = [pair for pair in zip(certain, here.tolist(), strict=True) if pair[0] != pair[1]]
+                merging = begun(replace(whole, ties=[*whole.ties, *ties]))
+            merging.merge_down_to(doubtful)
             merged[0].extend(here.tolist())
-            for column, threshold in ((1, automatic), (2, doubtful)):
-                merging.merge_down_to(threshold)
-                merged[column].extend(merging.owner[position] for position in here.tolist())
+            merged[1].extend(certain)
+            merged[2].extend(merging.owner[position] for position in here.tolist())
         return merged
 
     numbers = np.arange(len(catalogue), dtype=np.int64)

@@ -12,11 +12,12 @@ from matcher.comparison import Levels
 from matcher.features import Features
 from matcher.model import ALL_COMPARISONS, MatchModel
 from matcher.preparation import PreparedCatalogue
+from matcher.safety import is_safe
 
 __all__ = ["Evidence", "explain"]
 
 _LONGEST_QUOTE = 60
-_CAUTION = "Something speaks against it, or too little for it: a person decides."
+_CAUTION = "Too little speaks for it, or something speaks against it, to merge them without a person."
 
 
 # What each forest adds is one line: for, or against.
@@ -55,9 +56,8 @@ def explain(
             )
             found.append(Evidence(comparison.name, level, weight, sentence))
     found.sort(key=lambda evidence: (-abs(evidence.weight), evidence.comparison))
-    caution = model.caution(levels[np.newaxis], features[np.newaxis])[0]
-    if caution:
-        found.append(Evidence("caution", "held_back", round(float(caution), 6), _CAUTION))
+    if not is_safe(levels[np.newaxis], features[np.newaxis])[0]:
+        found.append(Evidence("caution", "person_decides", 0.0, _CAUTION))
     return (
         *found,
         Evidence("prior", "compared_pair", model.prior, "Few of all pairs compared are one product."),

@@ -54,6 +54,7 @@ PAIR_FEATURES: tuple[str, ...] = (
     "unmatched_colours_high",
     "brand_agreement",
     "accessory_words",
+    "sister_codes",
 )
 
 
@@ -76,6 +77,8 @@ class _Tables:
         self.largest_rarity = np.float32(np.log(catalogue.statistics.offers + 1))
         counts = np.array([catalogue.statistics.code_counts.get(name, 0) for name in catalogue.code_names])
         rarity = np.log((catalogue.statistics.offers + 1) / (1 + counts))
+        self.established = (counts > 1).astype(np.float32)
+        self.one_sign_longer = _one_sign_longer(catalogue, self.established)
         self.code_rarity = sparse.diags(
             np.maximum(rarity, 0).astype(np.float32), shape=(len(rarity),) * 2
         ).tocsr()
@@ -108,6 +111,12 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
     compared = _shared(dimensions_left, dimensions_right)
     brand_left, brand_right = catalogue.brand_words[left], catalogue.brand_words[right]
     both_brands = (np.diff(brand_left.indptr) > 0) & (np.diff(brand_right.indptr) > 0)
+    established_left = codes_left @ tables.established
+    established_right = codes_right @ tables.established
+    established_both = codes_left.multiply(codes_right) @ tables.established
+    rival_codes = (
+        (shared_codes > 0) & (established_left > established_both) & (established_right > established_both)
+    )
     return [
         _shared(catalogue.words[left], catalogue.words[right]),
         letter_likeness,
@@ -134,7 +143,24 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
         *_overlap(catalogue.colours, left, right),
         np.where(both_brands, np.where(_shared(brand_left, brand_right) > 0, 1, -1), 0).astype(np.float32),
         catalogue.accessory[left].astype(np.float32) - catalogue.accessory[right] != 0,
+        ((_shared(codes_left @ tables.one_sign_longer, codes_right) > 0) | rival_codes).astype(np.float32),
     ]
+
+
+def _one_sign_longer(catalogue: PreparedCatalogue, established: Floats) -> sparse.csr_matrix:
+    """codes x codes: 1 where one is the other and one sign more, and several offers carry each: makers part their
+    sister products so, while a code that one offer alone writes longer is usually the same one."""
+    together = catalogue.code_contains.tocoo()
+    lengths = np.array([len(name) for name in catalogue.code_names], dtype=np.int64)
+    kept = (
+        (np.abs(lengths[together.row] - lengths[together.col]) == 1)
+        & (established[together.row] > 0)
+        & (established[together.col] > 0)
+        if together.nnz
+        else np.zeros(0, dtype=bool)
+    )
+    ones = np.ones(int(kept.sum()), dtype=np.float32)
+    return sparse.csr_matrix((ones, (together.row[kept], together.col[kept])), shape=together.shape)
 
 
 def _overlap(matrix: sparse.csr_matrix, left: Integers, right: Integers) -> tuple[Floats, Floats, Floats]:

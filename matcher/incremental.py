@@ -37,7 +37,9 @@ from matcher.records import OfferRecord, Verdict, identifiers_of
 
 def build_index(folder: Path, scoring: Scoring, keys: Mapping[str, str]) -> CatalogueIndex:
     """Keep a full run for later increments; `keys` are offer id -> cluster."""
-    pairs = ScoredPairs(scoring.pairs.left, scoring.pairs.right, scoring.ranks, scoring.scores)
+    pairs = ScoredPairs(
+        scoring.pairs.left, scoring.pairs.right, scoring.ranks, scoring.scores, scoring.cautious
+    )
     return CatalogueIndex.build(
         folder, scoring.model.version, scoring.catalogue, keys, pairs, scoring.standing
     )
@@ -295,9 +297,11 @@ class _Surroundings:
             alike_right,
             {},
         )
-        scores = np.concatenate([seen.scores_of(left, right), self.stored.scores[whole].astype(np.float64)])
+        fresh_scores, fresh_cautious = seen.judged(left, right)
+        scores = np.concatenate([fresh_scores, self.stored.scores[whole].astype(np.float64)])
+        cautious = np.concatenate([fresh_cautious, self.stored.cautious[whole].astype(np.float64)])
         ranks = np.concatenate([ranks, self.stored.ranks[whole].astype(np.float64)])
-        return replace(seen, pairs=pairs, ranks=ranks, scores=scores)
+        return replace(seen, pairs=pairs, ranks=ranks, scores=scores, cautious=cautious)
 
     def _ordered(self, one: Integers, other: Integers) -> tuple[Integers, Integers]:
         return np.minimum(one, other), np.maximum(one, other)
@@ -310,7 +314,9 @@ class _Surroundings:
         row[self.own] = index.count + np.arange(len(self.own))
         left, right = row[scoring.pairs.left], row[scoring.pairs.right]
         new = (left >= index.count) | (right >= index.count)
-        pairs = ScoredPairs(left[new], right[new], scoring.ranks[new], scoring.scores[new])
+        pairs = ScoredPairs(
+            left[new], right[new], scoring.ranks[new], scoring.scores[new], scoring.cautious[new]
+        )
         for offer_id, key in result.assignments.items():
             if offer_id in index.rows:
                 index.keys[index.rows[offer_id]] = key

@@ -41,6 +41,7 @@ class ScoredPairs:
     right: Integers
     ranks: npt.NDArray[np.floating]
     scores: npt.NDArray[np.floating]
+    cautious: npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,8 @@ class CatalogueIndex:
             chosen = np.flatnonzero(wanted[pairs.left] | wanted[pairs.right])
             left, right = pairs.left[chosen].astype(np.int64), pairs.right[chosen].astype(np.int64)
             both = alive[left] & alive[right]
-            found.append((left[both], right[both], pairs.ranks[chosen][both], pairs.scores[chosen][both]))
+            kept = (column[chosen][both] for column in (pairs.ranks, pairs.scores, pairs.cautious))
+            found.append((left[both], right[both], *kept))
         return ScoredPairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     def look_alike_of(self, rows: Integers) -> npt.NDArray[np.float64]:
@@ -293,6 +295,7 @@ def _write_segment(
         "right": pairs.right.astype(np.int32),
         "ranks": pairs.ranks.astype(np.float32),
         "scores": pairs.scores.astype(np.float32),
+        "cautious": pairs.cautious.astype(np.float32),
         "look_alike": look_alike.astype(np.float32),
         "record_ends": np.cumsum([len(line) for line in lines], dtype=np.int64),
         "records": np.frombuffer(b"".join(lines), dtype=np.uint8),
@@ -328,7 +331,7 @@ def _read_segment(folder: Path, first: int) -> Segment:
         code_columns=code_columns,
         code_parts=CodeParts.open(folder, list(code_columns)),
         identifier_columns=columns("identifier_names"),
-        pairs=ScoredPairs(array("left"), array("right"), array("ranks"), array("scores")),
+        pairs=ScoredPairs(array("left"), array("right"), array("ranks"), array("scores"), array("cautious")),
         look_alike=array("look_alike"),
         record_ends=array("record_ends"),
         records=array("records"),

@@ -22,8 +22,6 @@ ALL_COMPARISONS: tuple[Comparison, ...] = (*COMPARISONS, *CONTEXT_COMPARISONS)
 FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *STANDING_FEATURES)
 SHIPPED_MODEL = Path(__file__).with_name("model.json")
 
-_HELD_BACK = 0.05  # log-odds below `automatic`
-
 Weights = Mapping[str, Mapping[str, float]]
 
 
@@ -105,23 +103,15 @@ class MatchModel:
         return json.dumps(value, indent=2)[:-2] + ',\n  "trees": {\n' + forests + "\n  }\n}\n"
 
     def score(self, levels: Levels, features: Features) -> Scores:
-        """Log-odds of pairs by their levels (pairs x ALL_COMPARISONS) and features (pairs x FEATURES).
-
-        Never as high as `automatic` where the evidence itself asks for a person; see `matcher.safety`.
-        """
-        return np.minimum(self._unlimited(levels, features), self._most(levels))
-
-    def caution(self, levels: Levels, features: Features) -> Scores:
-        """What `score` takes off the log-odds of pairs that only a person may merge: zero or less."""
-        return np.minimum(self._most(levels) - self._unlimited(levels, features), 0)
-
-    def _unlimited(self, levels: Levels, features: Features) -> Scores:
+        """Log-odds of pairs by their levels (pairs x ALL_COMPARISONS) and features (pairs x FEATURES)."""
         forests = self.forest_values(features)
         weights = _summed(self.weights, ALL_COMPARISONS, levels)
         return self.prior + weights + forests["standing"] + forests["whole"]
 
-    def _most(self, levels: Levels) -> Scores:
-        return np.where(is_safe(levels), np.inf, log_odds(self.automatic) - _HELD_BACK)
+    def cautious(self, scores: Scores, levels: Levels, features: Features) -> Scores:
+        """Log-odds for merging without a person: those of pairs that `matcher.safety` forbids are no more than
+        doubtful, however high."""
+        return np.where(is_safe(levels, features), scores, np.minimum(scores, log_odds(self.doubtful)))
 
     def forest_values(self, features: Features) -> dict[str, Scores]:
         """What each forest adds to the log-odds of pairs (pairs x FEATURES)."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from matcher.comparison import COMPARISONS, Levels
+from matcher.comparison import COMPARISONS, Comparison, Levels
+from matcher.context import CONTEXT_COMPARISONS
+from matcher.features import PAIR_FEATURES, Features
 
 # The same for every catalogue: a high probability alone does not merge what one of these forbids.
 FORBIDDING: Mapping[str, tuple[str, ...]] = {
     "gtin": ("different",),
     "model_code": ("alike_but_different", "conflict", "common_and_different"),
-    "brand": ("different",),
     "measure": ("conflict",),
-    "number": ("conflict",),
     "colour": ("conflict",),
     "edition": ("conflict",),
     "pack": ("different",),
@@ -25,6 +24,7 @@ FORBIDDING: Mapping[str, tuple[str, ...]] = {
 }
 # Each comparison here is one independent piece of evidence; a bar code needs no second.
 SUPPORTING: Mapping[str, tuple[str, ...]] = {
+    "gtin": ("equal",),
     "part_number": ("equal",),
     "model_code": ("equal", "equal_and_more", "equal_and_different", "one_contains_other"),
     "brand": ("equal",),
@@ -36,27 +36,36 @@ SUPPORTING: Mapping[str, tuple[str, ...]] = {
     "colour": ("equal",),
 }
 _LEAST_SUPPORT = 2
+_EQUAL_CODE = ("equal", "equal_and_more", "equal_and_different")
+_RIVAL_AS_GOOD = ("far_behind", "behind", "a_little_behind", "just_behind", "level")
 
 
-def is_safe(levels: Levels) -> npt.NDArray[np.bool_]:
-    """Whether pairs may be merged by themselves, from their levels (the first columns are COMPARISONS)."""
+def is_safe(levels: Levels, features: Features) -> npt.NDArray[np.bool_]:
+    """Whether pairs may be merged by themselves (pairs x ALL_COMPARISONS, pairs x FEATURES)."""
+
+    def said(comparison: str, *names: str) -> npt.NDArray[np.bool_]:
+        column, known = _columns[comparison]
+        return np.isin(levels[:, column], [known.level_names.index(name) for name in names])
+
     forbidden = np.zeros(len(levels), dtype=bool)
+    for comparison, names in FORBIDDING.items():
+        forbidden |= said(comparison, *names)
+    # A number may be anything; beside an equal code it says little.
+    forbidden |= said("number", "conflict") & ~said("model_code", *_EQUAL_CODE)
+    # Where another offer of the same store fits as well, only an equal code tells which of them it is.
+    forbidden |= said("rival", *_RIVAL_AS_GOOD) & ~said("model_code", "equal", "equal_and_more")
+    # An accessory names what it is for, and has a brand or a code of its own.
+    of_its_own = said("brand", "different") | said("model_code", "equal_and_more")
+    forbidden |= said("accessory", "only_one") & of_its_own
+    forbidden |= features[:, PAIR_FEATURES.index("sister_codes")] > 0
     support = np.zeros(len(levels), dtype=np.int8)
-    for column, (forbids, supports) in enumerate(_tables()):
-        forbidden |= forbids[levels[:, column]]
-        support += supports[levels[:, column]]
-    return np.asarray(~forbidden & (support >= _LEAST_SUPPORT))
+    for comparison, names in SUPPORTING.items():
+        support += said(comparison, *names)
+    enough = (support >= _LEAST_SUPPORT) | said("gtin", "equal")
+    return np.asarray(~forbidden & enough)
 
 
-@cache
-def _tables() -> tuple[tuple[npt.NDArray[np.bool_], npt.NDArray[np.int8]], ...]:
-    """For each comparison, by level: whether it forbids, and how many pieces of evidence it is."""
-    tables = []
-    for comparison in COMPARISONS:
-        names = comparison.level_names
-        forbids = np.isin(names, FORBIDDING.get(comparison.name, ()))
-        supports = np.isin(names, SUPPORTING.get(comparison.name, ())).astype(np.int8)
-        if comparison.name == "gtin":
-            supports[names.index("equal")] += _LEAST_SUPPORT
-        tables.append((forbids, supports))
-    return tuple(tables)
+_columns: Mapping[str, tuple[int, Comparison]] = {
+    comparison.name: (column, comparison)
+    for column, comparison in enumerate((*COMPARISONS, *CONTEXT_COMPARISONS))
+}

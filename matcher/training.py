@@ -23,8 +23,8 @@ from matcher.standing import RISING_FEATURES, STANDING_FEATURES, Standing
 from matcher.titles import squashed
 from matcher.trees import Forest, scaled
 
-AUTOMATIC = 0.87
-DOUBTFUL = 0.1
+AUTOMATIC = 0.85
+DOUBTFUL = 0.15
 
 # The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
 _SHARE_OF_LEVELS = 0.25

@@ -80,6 +80,7 @@ class Scoring:
     standing: Standing
     ranks: Scores
     scores: Scores
+    cautious: Scores
 
     def seen(self, left: Integers, right: Integers) -> tuple[Levels, Features]:
         """Levels (ALL_COMPARISONS) and features (FEATURES) of any pairs of positions, candidates or not, seen beside
@@ -99,6 +100,12 @@ class Scoring:
     def scores_of(self, left: Integers, right: Integers) -> Scores:
         """Log-odds of any pairs of positions, candidates or not, seen beside the candidates."""
         return self.model.score(*self.seen(left, right))
+
+    def judged(self, left: Integers, right: Integers) -> tuple[Scores, Scores]:
+        """Log-odds as `scores_of` gives them, and those that merging without a person goes by."""
+        levels, features = self.seen(left, right)
+        scores = self.model.score(levels, features)
+        return scores, self.model.cautious(scores, levels, features)
 
 
 def score_candidates(
@@ -124,10 +131,15 @@ def score_candidates(
     alike_ranks = ranked(pairs.alike_left, pairs.alike_right)
     scoring = seen_together(catalogue, model, pairs, ranks, alike_ranks, spread)
 
-    def scored(start: int, end: int) -> Scores:
-        return scoring.scores_of(pairs.left[start:end], pairs.right[start:end])
+    def judged(start: int, end: int) -> tuple[Scores, Scores]:
+        return scoring.judged(pairs.left[start:end], pairs.right[start:end])
 
-    return replace(scoring, scores=_together(over_parts(scored, len(pairs), _PAIRS_AT_ONCE, processes)))
+    parts = list(over_parts(judged, len(pairs), _PAIRS_AT_ONCE, processes))
+    return replace(
+        scoring,
+        scores=_together(scores for scores, _ in parts),
+        cautious=_together(cautious for _, cautious in parts),
+    )
 
 
 def seen_together(
@@ -143,7 +155,7 @@ def seen_together(
     `spread` is the whole catalogue's, where the one given is only a part of it.
     """
     standing = Standing.of(catalogue, pairs, ranks, alike_ranks, spread)
-    return Scoring(catalogue, model, pairs, standing, ranks, ranks)
+    return Scoring(catalogue, model, pairs, standing, ranks, ranks, ranks)
 
 
 def _together(parts: Iterable[Scores]) -> Scores:
@@ -168,6 +180,7 @@ def partition(
         verdicts=verdicts,
         existing=existing,
         processes=processes,
+        cautious=scoring.cautious,
     )
 
 

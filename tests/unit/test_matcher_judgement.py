@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.comparison import COMPARISONS, compare
-from matcher.engines.local import Scoring, score_candidates
+from matcher.engines.local import Scoring, partition, score_candidates
 from matcher.explanation import explain
 from matcher.features import PAIR_FEATURES, pair_features
 from matcher.files import read_offers, read_truth
-from matcher.model import FEATURES, MatchModel, log_odds
+from matcher.model import ALL_COMPARISONS, FEATURES, MatchModel, log_odds
 from matcher.preparation import prepare
 from matcher.pseudo_catalogues import PLANS, pseudo_catalogues
 from matcher.records import OfferRecord
@@ -43,7 +42,7 @@ def test_features_are_the_same_from_both_sides_and_finite(scoring: Scoring) -> N
 
 
 def test_features_say_what_two_titles_share_and_leave_over() -> None:
-    titles = ["Sony WH1000XM4 headphones black 2 m", "Sony WH1000XM4 headphones white", "Bosch kettle"]
+    titles = ["Sony WH1000XM4 headphones black 2m", "Sony WH1000XM4 headphones white", "Bosch kettle"]
     catalogue = prepare(OfferRecord(offer_id=str(number), title=title) for number, title in enumerate(titles))
     (row,) = pair_features(catalogue, np.array([0]), np.array([1]))
     said = dict(zip(PAIR_FEATURES, row.tolist(), strict=True))
@@ -87,6 +86,17 @@ def test_evidence_adds_up_to_the_log_odds(scoring: Scoring) -> None:
         assert sum(one.weight for one in evidence) == pytest.approx(scoring.scores[index], abs=1e-4)
 
 
+def judged(*records: OfferRecord) -> Scoring:
+    """Two offers alone in their catalogue, one candidate pair."""
+    scoring = score_candidates(prepare(records), MatchModel.load())
+    assert len(scoring.pairs) == 1
+    return scoring
+
+
+def headphones(offer_id: str, title: str, **rest: str) -> OfferRecord:
+    return OfferRecord(offer_id=offer_id, store=f"store {offer_id}", title=title, brand="Sony", **rest)
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -95,38 +105,49 @@ def test_evidence_adds_up_to_the_log_odds(scoring: Scoring) -> None:
         ("Sony WH-1000XM5 wireless headphones black", False),
         ("Sony WH-1000XM4 wireless headphones black refurbished", False),
         ("Sony WH-1000XM4 wireless headphones black 2 pack", False),
+        ("Cable CB77120 for Sony WH-1000XM4 wireless headphones black", False),
     ],
 )
 def test_what_plainly_differs_is_never_merged_without_a_person(changed: str, expected: bool) -> None:
-    titles = ["Sony WH-1000XM4 wireless headphones black", changed]
-    catalogue = prepare(
-        OfferRecord(offer_id=str(number), store=str(number), title=title, brand="Sony")
-        for number, title in enumerate(titles)
-    )
-    assert is_safe(compare(catalogue, np.array([0]), np.array([1]))).tolist() == [expected]
+    scoring = judged(headphones("a", "Sony WH-1000XM4 wireless headphones black"), headphones("b", changed))
+    assert is_safe(*scoring.seen(scoring.pairs.left, scoring.pairs.right)).tolist() == [expected]
+    assert (scoring.cautious[0] == scoring.scores[0]) == (expected or scoring.scores[0] <= log_odds(0.15))
 
 
 def test_one_piece_of_evidence_is_too_little_but_a_bar_code_is_enough() -> None:
-    neutral = np.array([[comparison.level_names.index(comparison.neutral) for comparison in COMPARISONS]])
-    names = [comparison.name for comparison in COMPARISONS]
+    neutral = np.array(
+        [[comparison.level_names.index(comparison.neutral) for comparison in ALL_COMPARISONS]], dtype=np.int8
+    )
+    features = np.zeros((1, len(FEATURES)), dtype=np.float32)
+    names = [comparison.name for comparison in ALL_COMPARISONS]
     only_brand, bar_code = neutral.copy(), neutral.copy()
     only_brand[0, names.index("brand")] = 0
     bar_code[0, names.index("gtin")] = 0
-    assert not is_safe(neutral.astype(np.int8))[0]
-    assert not is_safe(only_brand.astype(np.int8))[0]
-    assert is_safe(bar_code.astype(np.int8))[0]
+    assert not is_safe(neutral, features)[0]
+    assert not is_safe(only_brand, features)[0]
+    assert is_safe(bar_code, features)[0]
 
 
-def test_the_score_of_an_unsafe_pair_stays_below_automatic() -> None:
-    records = [
-        OfferRecord(offer_id="a", store="1", title="Sony WH-1000XM4 headphones", gtin="4006381333931"),
-        OfferRecord(
-            offer_id="b", store="2", title="Sony WH-1000XM4 headphones refurbished", gtin="4006381333931"
-        ),
+def test_a_bar_code_does_not_merge_what_is_plainly_another_condition() -> None:
+    scoring = judged(
+        headphones("a", "Sony WH-1000XM4 headphones", gtin="4006381333931"),
+        headphones("b", "Sony WH-1000XM4 headphones refurbished", gtin="4006381333931"),
+    )
+    found = partition(scoring)
+    assert found.automatic.tolist() == [0, 1]
+
+
+def test_codes_that_several_offers_carry_and_one_sign_parts_are_sisters() -> None:
+    titles = [
+        "Acme TV RB320D4WW1 white",
+        "RB320D4WW1 Acme television",
+        "Acme TV RB320D4WW1K white",
+        "Acme RB320D4WW1K",
     ]
-    model = MatchModel.load()
-    scoring = score_candidates(prepare(records), model)
-    assert scoring.scores[0] < log_odds(model.automatic)
+    catalogue = prepare(OfferRecord(offer_id=str(number), title=title) for number, title in enumerate(titles))
+    left, right = np.array([0, 0]), np.array([1, 2])
+    column = PAIR_FEATURES.index("sister_codes")
+    assert pair_features(catalogue, left, right)[:, column].tolist() == [0, 1]
 
 
 def test_pseudo_catalogues_keep_ids_and_are_the_same_each_time(sample: list[OfferRecord]) -> None:
