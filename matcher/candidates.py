@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,30 @@ def read_work(session: Session) -> LinkingWork | None:
     pending, read_as = _read(session, _IS_PENDING)
     existing = tuple((_record(row), str(row.product_id)) for row in _rows(session, ~_IS_PENDING))
     return LinkingWork(pending, existing, _verdicts(session), read_as)
+
+
+def count_linked(session: Session) -> int:
+    """How many current offers are in a product and wait for nothing."""
+    return session.scalar(select(func.count()).where(OfferRow.gone_at.is_(None), ~_IS_PENDING)) or 0
+
+
+def read_changes(session: Session) -> tuple[LinkingWork, dict[str, str]] | None:
+    """What is pending, and the product of each linked offer (record id -> key), without their records."""
+    if not session.scalar(select(exists().where(OfferRow.gone_at.is_(None), _IS_PENDING))):
+        return None
+    pending, read_as = _read(session, _IS_PENDING)
+    linked = session.execute(
+        select(OfferRow.id, OfferRow.product_id).where(OfferRow.gone_at.is_(None), ~_IS_PENDING),
+        execution_options={"yield_per": _FETCHED_AT_ONCE},
+    )
+    keys = {record_id(row.id): str(row.product_id) for row in linked}
+    return LinkingWork(pending, (), _verdicts(session), read_as), keys
+
+
+def read_records(session: Session, record_ids: Iterable[str]) -> list[OfferRecord]:
+    """The records of these current offers."""
+    wanted = literal([int(one) for one in record_ids], ARRAY(BigInteger))
+    return [_record(row) for row in _rows(session, OfferRow.id == any_(wanted))]
 
 
 def read_whole_catalogue(session: Session) -> LinkingWork:

@@ -33,17 +33,20 @@ def link(full: bool, dry_run: bool, as_json: bool) -> None:
     if dry_run and not full:
         raise InvalidInput("--dry-run tells what a full linking would change", remedy="give --full too")
     from aggregator.db.session import database
+    from matcher.catalogue_index import IndexPlace
     from matcher.linker import link_pending_offers
     from matcher.relinking import relink_catalogue
 
-    with database(Settings.from_env()) as sessions:
+    settings = Settings.from_env()
+    with database(settings) as sessions:
         if full:
             relinked = relink_catalogue(sessions, dry_run=dry_run)
             click.echo(
                 json.dumps(_relinked_json(relinked), ensure_ascii=False) if as_json else _told(relinked)
             )
             return
-        report = link_pending_offers(sessions)
+        index = IndexPlace(settings.data_dir / "matching-index")
+        report = link_pending_offers(sessions, index=index)
     if as_json:
         click.echo(json.dumps(asdict(report)))
     else:

@@ -13,6 +13,7 @@ from aggregator.catalog.match_links import MatchLink, OfferRelation, keep_links
 from aggregator.catalog.matches import still_current, take_up_verdicts
 from aggregator.catalog.products import OfferGroup, assign_offers, offers_of_products
 from matcher.candidates import LinkingWork, read_work
+from matcher.catalogue_index import IndexPlace, link_by_index
 from matcher.engines.local import Link, LinkResult, link_records
 from matcher.model import MatchModel
 
@@ -26,22 +27,31 @@ class LinkReport:
     products: int
 
 
-def link_pending_offers(sessions: sessionmaker[Session], model: MatchModel | None = None) -> LinkReport:
+def link_pending_offers(
+    sessions: sessionmaker[Session], model: MatchModel | None = None, *, index: IndexPlace | None = None
+) -> LinkReport:
     """Link everything that is pending now, and what people's words since the last time concern.
 
     Safe at any time and from several processes. The comparing holds no lock. What changed meanwhile, or was
-    linked by another process, stays pending or as it is, and the next linking sees it.
+    linked by another process, stays pending or as it is, and the next linking sees it. With an `index` a big
+    catalogue is not read and compared whole each time.
     """
+    model = model or MatchModel.load()
     with sessions.begin() as session:
         take_up_verdicts(session)
     with sessions.begin() as session:
-        work = read_work(session)
-    if work is None:
+        by_index = index if index is not None and index.is_worthwhile(session) else None
+    found = link_by_index(sessions, by_index, model) if by_index else _link_whole(sessions, model)
+    if found is None:
         return LinkReport(0, 0, 0)
-    model = model or MatchModel.load()
-    result = link_records(work.existing, work.pending, model, work.verdicts)
     with sessions.begin() as session:
-        return _write(session, work, result, model.version)
+        return _write(session, *found, model.version)
+
+
+def _link_whole(sessions: sessionmaker[Session], model: MatchModel) -> tuple[LinkingWork, LinkResult] | None:
+    with sessions.begin() as session:
+        work = read_work(session)
+    return None if work is None else (work, link_records(work.existing, work.pending, model, work.verdicts))
 
 
 def _write(session: Session, work: LinkingWork, result: LinkResult, model_version: str) -> LinkReport:

@@ -7,6 +7,7 @@ import logging
 import dramatiq
 
 from aggregator.catalog.matches import linking_turn
+from matcher.catalogue_index import IndexPlace
 from matcher.linker import link_pending_offers
 from workers.context import current
 
@@ -17,9 +18,10 @@ log = logging.getLogger("click2cart.matching")
 def match_pending_offers() -> None:
     """Link all that is pending, until nothing is; does nothing while another process links."""
     context = current()
+    index = IndexPlace(context.settings.data_dir / "matching-index")
     with linking_turn(context.sessions) as is_ours:
         while is_ours:
-            report = link_pending_offers(context.sessions)
+            report = link_pending_offers(context.sessions, index=index)
             if not report.linked:
                 return
             log.info(
