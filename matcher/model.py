@@ -14,12 +14,13 @@ from aggregator.domain.errors import InvalidInput
 from matcher.comparison import COMPARISONS, Comparison, Levels
 from matcher.context import CONTEXT_COMPARISONS, Scores
 from matcher.features import PAIR_FEATURES, Features
-from matcher.safety import is_safe
+from matcher.safety import is_first_choice, is_safe
 from matcher.standing import STANDING_FEATURES
 from matcher.trees import Forest
 
 ALL_COMPARISONS: tuple[Comparison, ...] = (*COMPARISONS, *CONTEXT_COMPARISONS)
 FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *STANDING_FEATURES)
+_JUST_BELOW = 0.05  # log-odds
 SHIPPED_MODEL = Path(__file__).with_name("model.json")
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -109,9 +110,15 @@ class MatchModel:
         return self.prior + weights + forests["standing"] + forests["whole"]
 
     def cautious(self, scores: Scores, levels: Levels, features: Features) -> Scores:
-        """Log-odds for merging without a person: those of pairs that `matcher.safety` forbids are no more than
-        doubtful, however high."""
-        return np.where(is_safe(levels, features), scores, np.minimum(scores, log_odds(self.doubtful)))
+        """Log-odds for merging without a person, never above `scores`.
+
+        Pairs that `matcher.safety` forbids are no more than doubtful, however high. Pairs that both have better
+        fits stay just below `automatic`: they follow these fits into a cluster and never tie two clusters alone,
+        for each of two sister products has its own wording in several stores.
+        """
+        most = np.where(is_first_choice(levels), np.inf, log_odds(self.automatic) - _JUST_BELOW)
+        most[~is_safe(levels, features)] = log_odds(self.doubtful)
+        return np.minimum(scores, most)
 
     def forest_values(self, features: Features) -> dict[str, Scores]:
         """What each forest adds to the log-odds of pairs (pairs x FEATURES)."""

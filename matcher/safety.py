@@ -65,6 +65,14 @@ def is_safe(levels: Levels, features: Features) -> npt.NDArray[np.bool_]:
     return np.asarray(~forbidden & enough)
 
 
+def is_first_choice(levels: Levels) -> npt.NDArray[np.bool_]:
+    """Whether at least one of the two fits no other offer better, or their bar codes are equal."""
+    column, known = _columns["choice"]
+    neither = levels[:, column] == known.level_names.index("neither")
+    column, known = _columns["gtin"]
+    return np.asarray(~neither | (levels[:, column] == known.level_names.index("equal")))
+
+
 _columns: Mapping[str, tuple[int, Comparison]] = {
     comparison.name: (column, comparison)
     for column, comparison in enumerate((*COMPARISONS, *CONTEXT_COMPARISONS))

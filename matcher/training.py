@@ -23,7 +23,7 @@ from matcher.standing import RISING_FEATURES, STANDING_FEATURES, Standing
 from matcher.titles import squashed
 from matcher.trees import Forest, scaled
 
-AUTOMATIC = 0.85
+AUTOMATIC = 0.78
 DOUBTFUL = 0.15
 
 # The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
