@@ -76,7 +76,9 @@ def invite(session: Session, email: str, role: Role, *, by: int | None = None) -
 
 def link_address(settings: Settings, link_token: str) -> str:
     """Where the link's token is used: the site's own address as a browser reaches it."""
-    if settings.secure_cookies and settings.allowed_hosts:
+    if settings.site_url:
+        origin = settings.site_url
+    elif settings.secure_cookies and settings.allowed_hosts:
         origin = f"https://{min(settings.allowed_hosts)}"
     else:
         everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104  # compared with, not listened on

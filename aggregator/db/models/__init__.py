@@ -33,7 +33,14 @@ from aggregator.db.models.products import (
     OfferRelationRow,
     ProductRow,
 )
-from aggregator.db.models.stores import ProbeRow, QuarantinedOfferRow, RunLogRow, RunRow, StoreRow
+from aggregator.db.models.stores import (
+    ProbeRow,
+    QuarantinedOfferRow,
+    RunLogRow,
+    RunRow,
+    StoreOfferCountRow,
+    StoreRow,
+)
 
 __all__ = [
     "AccountRoleRow",
@@ -71,5 +78,6 @@ __all__ = [
     "SignInLinkRow",
     "StagedOfferRow",
     "StoreCrawlStateRow",
+    "StoreOfferCountRow",
     "StoreRow",
 ]

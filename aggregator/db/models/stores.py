@@ -52,6 +52,17 @@ class StoreRow(Public, Created, Row):
     checked_at: Mapped[datetime | None]
 
 
+class StoreOfferCountRow(Row):
+    """How many offers a store had after a run of it ended: counted once, not at each look."""
+
+    __tablename__ = "store_offer_counts"
+
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"), primary_key=True)
+    # When the latest of its runs had ended by then.
+    ended_at: Mapped[datetime]
+    offers: Mapped[int]
+
+
 class RunRow(Public, Row):
     """One reading of one store. A taken-up run keeps its row; `attempt` fences the one that was given up."""
 

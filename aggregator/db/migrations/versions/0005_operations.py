@@ -22,6 +22,16 @@ def upgrade() -> None:
         ),
     )
     op.add_column("stores", sa.Column("removal_asked_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "store_offer_counts",
+        sa.Column("store_id", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("offers", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_store_offer_counts_store_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("store_id", name=op.f("pk_store_offer_counts")),
+    )
     # Without it the removal of each offer would look through all carts.
     op.create_index(op.f("ix_cart_lines_pinned_offer_id"), "cart_lines", ["pinned_offer_id"], unique=False)
     op.create_index("ix_audit_log_created_at", "audit_log", ["created_at"], unique=False)
@@ -31,6 +41,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("store_offer_counts")
     op.drop_index("ix_audit_log_subject", table_name="audit_log")
     op.drop_index(op.f("ix_cart_lines_pinned_offer_id"), table_name="cart_lines")
     op.drop_index("ix_audit_log_created_at", table_name="audit_log")
