@@ -27,6 +27,15 @@ _SAID: dict[str, dict[str, str]] = {
     "medium": {"disc": r"disc edition|disc drive", "digital": r"digital edition"},
     "line": {"classic": r"classic", "junior": r"junior"},
     "where": {"indoor": r"indoor", "outdoor": r"outdoor"},
+    "form": {
+        "shampoo": r"shampoo",
+        "conditioner": r"conditioner|spulung",
+        "gel": r"(?:shaving|shower|rasier|dusch)[ -]?gel",
+        "foam": r"(?:shaving|rasier)[ -]?(?:foam|schaum)",
+        "balm": r"after ?shave(?: balm)?",
+        "toilette": r"eau de toilette|edt",
+        "parfum": r"eau de parfum|edp",
+    },
     "colours": {
         "black": r"(?:black|schwarz|noir) (?:ink|toner)|(?:ink|toner)[a-z, ]* (?:black|schwarz|noir)",
         "several": r"tri-?colou?r|colou?r ink|(?:ink|cartridge|toner),? colou?r",
@@ -60,6 +69,8 @@ _TOLD_BY: dict[str, str] = {
     "line": "classic junior",
     "where": "indoor outdoor",
     "colours": "black schwarz noir colour color tri tricolour tricolor",
+    "form": "shampoo conditioner spulung shaving shower gel foam rasiergel duschgel rasierschaum aftershave after"
+    " toilette parfum edt edp",
     "size": "size eu grosse gr",
     "generation": "gen generation",
     "spf": "spf lsf",

@@ -29,6 +29,8 @@ def _said(title: str) -> dict[str, str]:
         ("Sun Spray LSF 50", "spf", "50"),
         ("Canon EF 50mm f/1.4", "aperture", "1.4"),
         ("Norton 360 5 Devices", "devices", "5"),
+        ("Dior Sauvage EDT 100ml", "form", "toilette"),
+        ("Nivea Men Sensitive Shaving Gel", "form", "gel"),
         ("HP 305 Tri-Colour Ink", "colours", "several"),
     ],
 )  # fmt: skip
