@@ -42,7 +42,7 @@ def explain(
     """
     found = []
     for name, values in model.forest_values(features[np.newaxis]).items():
-        weight = round(float(values[0]), 6)
+        weight = round(float(values[0]), 12)
         if weight:
             level = "against" if weight < 0 else "for"
             found.append(Evidence(name, level, weight, _FOREST_SENTENCES[name][level]))
@@ -83,7 +83,12 @@ def _said_by_both(
 
 
 def _rarest(words: set[str], counts: Mapping[str, int]) -> set[str]:
-    return set(sorted(words, key=lambda word: (counts.get(word, 0), word))[:1])
+    """The rarest word, of several the one that looks most like a name: with digits, then longest."""
+
+    def order(word: str) -> tuple[int, bool, int, str]:
+        return counts.get(word, 0), not any(sign.isdigit() for sign in word), -len(word), word
+
+    return set(sorted(words, key=order)[:1])
 
 
 def _said(catalogue: PreparedCatalogue, comparison: str, position: int) -> set[str]:
