@@ -19,7 +19,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """The sums over all runs, and what contradicts them: with none, each offer is accounted for."""
+    """The sums over all runs that are over, and what contradicts them: with none, each offer is accounted for."""
 
     runs: int
     seen: int
@@ -62,7 +62,7 @@ _SUMS = text(
            coalesce(sum(gone), 0) as gone,
            (select count(*) from offers where gone_at is null) as current_offers,
            (select count(*) from offers where gone_at is not null) as gone_offers
-    from runs
+    from runs where state <> 'running'
     """
 )
 # (what should hold, a query for the names of what does not)
