@@ -17,7 +17,8 @@ from matcher.merging import Member, Merging, Part
 from matcher.parallel import over_parts
 from matcher.preparation import Integers, PreparedCatalogue
 
-# A pair inside a cluster that blocking did not find counts as this much below the threshold of doubt.
+# A pair inside a cluster that blocking did not find counts as this much below the threshold of doubt, and no pair
+# counts less.
 _MISSING_BELOW = 2.0
 _LARGEST_SCORE = 7.0
 _PARTS_AT_ONCE = 20_000
@@ -63,7 +64,9 @@ def cluster(
     careful = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
     strong = clipped >= doubtful
     label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
-    within = np.flatnonzero(label[left] == label[right])
+    # What counts as little as a pair that blocking did not find need not be remembered.
+    missing = doubtful - _MISSING_BELOW
+    within = np.flatnonzero((label[left] == label[right]) & (clipped > missing))
     within = within[np.argsort(label[left[within]], kind="stable")]
     offers = np.argsort(label, kind="stable")
     offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
@@ -74,7 +77,7 @@ def cluster(
         return Merging(
             part,
             one_per_store=not catalogue.statistics.stores_list_twice,
-            missing=doubtful - _MISSING_BELOW,
+            missing=missing,
             floor=doubtful,
         )
 

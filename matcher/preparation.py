@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ Flags = npt.NDArray[np.bool_]
 
 _LONGEST_BRAND = 3
 _ROWS_AT_ONCE = 100_000
+_RUNS_AT_ONCE = 2_000_000
+_LONGEST_PIECE = 12
+_LONGEST_CODE = 20
+_HASH_BASE = np.uint64(1_099_511_628_211)
 _MOST_HOLDERS_OF_JOINED_CODE = 200
 
 
@@ -233,15 +237,16 @@ def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: Catal
 
     owners, numbers = titles.codes.owners, titles.codes.numbers.astype(np.int64)
     joined_owner, joined_number, part_owner, part_number = [], [], [], []
+    written_as_one = {
+        name for name, count in statistics.code_counts.items() if count <= _MOST_HOLDERS_OF_JOINED_CODE
+    }
     for length in (2, 3):
-        owner, run = _runs_that_may_be_codes(titles.pieces, length)
+        owner, run = _runs_written_as_one(titles.pieces, length, written_as_one)
         distinct, which = _distinct_rows(run, len(titles.pieces.names))
         usable = np.full(len(distinct), -1, dtype=np.int64)
         for index, parts in enumerate(distinct.tolist()):
             joined = "".join(titles.pieces.names[part] for part in parts)
-            if 0 < statistics.code_counts.get(joined, 0) <= _MOST_HOLDERS_OF_JOINED_CODE and looks_like_code(
-                joined
-            ):
+            if joined in written_as_one and looks_like_code(joined):
                 usable[index] = number(joined)
         hit = usable[which] >= 0
         joined_owner.append(owner[hit])
@@ -264,20 +269,44 @@ def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: Catal
     )
 
 
-def _runs_that_may_be_codes(pieces: ValueLists, length: int) -> tuple[Integers, npt.NDArray[np.int32]]:
-    """Each run of `length` neighbouring pieces that may be one code apart: its offer, its pieces."""
-    sizes = np.array([len(name) for name in pieces.names], dtype=np.int64)
-    digits = np.array([any(sign.isdigit() for sign in name) for name in pieces.names], dtype=bool)
-    count = max(len(pieces.numbers) - length + 1, 0)
-    parts = [pieces.numbers[start : start + count] for start in range(length)]
+def _runs_written_as_one(
+    pieces: ValueLists, length: int, codes: Collection[str]
+) -> tuple[Integers, npt.NDArray[np.int32]]:
+    """Runs of `length` neighbouring pieces that may be one of the codes: their offers, their pieces.
+
+    Found by polynomial hashes, of which that of two texts on end follows from their own; a few runs too many
+    come out, none too few.
+    """
+    sizes = np.array([len(name) for name in pieces.names], dtype=np.uint8)
+    digits = np.array([not name.isalpha() for name in pieces.names], dtype=bool)
+    hashes = _hashes([name if len(name) <= _LONGEST_PIECE else "" for name in pieces.names])
+    powers = np.cumprod(np.r_[np.uint64(1), np.full(_LONGEST_PIECE, _HASH_BASE)], dtype=np.uint64)
+    known = np.unique(_hashes([code for code in codes if len(code) <= _LONGEST_CODE]))
     owners = pieces.owners
-    if not count:
-        return owners[:0], np.empty((0, length), dtype=np.int32)
-    total = sum(sizes[part] for part in parts)
-    usable = (owners[:count] == owners[length - 1 :]) & (total >= 5) & (total <= 20)
-    usable &= np.max([sizes[part] for part in parts], axis=0) <= 12
-    usable &= np.any([digits[part] for part in parts], axis=0)
-    return owners[:count][usable], np.column_stack([part[usable] for part in parts])
+    found: list[Integers] = [np.empty(0, dtype=np.int64)]
+    count = max(len(pieces.numbers) - length + 1, 0)
+    for start, end in parts_of(count, _RUNS_AT_ONCE):
+        parts = [pieces.numbers[start + ahead : end + ahead] for ahead in range(length)]
+        total = np.sum([sizes[part] for part in parts], axis=0, dtype=np.int64)
+        usable = (owners[start:end] == owners[start + length - 1 : end + length - 1]) & (total >= 5)
+        usable &= (total <= _LONGEST_CODE) & np.any([digits[part] for part in parts], axis=0)
+        usable &= np.max([sizes[part] for part in parts], axis=0) <= _LONGEST_PIECE
+        at = np.flatnonzero(usable)
+        whole = hashes[parts[0][at]]
+        for part in parts[1:]:
+            whole = whole * powers[sizes[part[at]]] + hashes[part[at]]
+        found.append(start + at[np.isin(whole, known)])
+    first = np.concatenate(found)
+    return owners[first], np.column_stack([pieces.numbers[first + ahead] for ahead in range(length)])
+
+
+def _hashes(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """A polynomial hash of each text of at most `_LONGEST_CODE` signs, modulo 2**64."""
+    signs = np.array(texts, dtype=f"U{_LONGEST_CODE}").view(np.uint32).reshape(len(texts), _LONGEST_CODE)
+    found = np.zeros(len(texts), dtype=np.uint64)
+    for column in signs.T:
+        found = np.where(column > 0, found * _HASH_BASE + column, found)
+    return found
 
 
 def _distinct_rows(
