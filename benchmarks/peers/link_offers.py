@@ -119,7 +119,7 @@ def recordlinkage(offers: pd.DataFrame) -> pd.DataFrame:
     classifier = rl.ECMClassifier(init="jaro", max_iter=100)
     classifier.fit(levels)
     # Pairs of equal levels have equal probabilities; likeness tells them apart.
-    scores = classifier.prob(levels) + features["likeness"] * 1e-3
+    scores = classifier.prob(levels).fillna(0) + features["likeness"] * 1e-3
     ids = frame["unique_id"].to_numpy()
     return pd.DataFrame(
         {"left_id": ids[both["place_x"]], "right_id": ids[both["place_y"]], "score": scores.to_numpy()}
