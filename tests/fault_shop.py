@@ -429,7 +429,7 @@ def expired_certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
-def wait_until(condition: Callable[[], object], *, what: str, patience: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], *, what: str, patience: float = 180.0) -> None:
     """Wait for something that other processes do."""
     give_up_at = time.monotonic() + patience
     while not condition():

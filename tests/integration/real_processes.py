@@ -43,7 +43,7 @@ def process(
                 child.wait(timeout=30)
 
 
-def wait_for(what: str, condition: Callable[[], object], log: Path, patience: float = 90) -> None:
+def wait_for(what: str, condition: Callable[[], object], log: Path, patience: float = 180) -> None:
     """Wait for what the processes do; where it does not come, say what they said last."""
     give_up_at = time.monotonic() + patience
     while not condition():

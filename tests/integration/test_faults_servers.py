@@ -45,7 +45,7 @@ class Installation:
         with self.sessions.begin() as session:
             return int(session.execute(text(query)).scalar() or 0)
 
-    def wait(self, what: str, query: str, *, patience: float = 60) -> None:
+    def wait(self, what: str, query: str, *, patience: float = 180) -> None:
         wait_for(what, lambda: self.value(query), self.log, patience)
 
     @contextmanager
@@ -176,7 +176,7 @@ def test_a_database_away_when_offers_are_to_be_written_makes_the_run_be_read_aga
         installation.wait(
             "the run's end",
             "select count(*) from runs where state = 'finished' and attempt = 2",
-            patience=DEAD_AFTER.total_seconds() + 60,
+            patience=DEAD_AFTER.total_seconds() + 180,
         )
         installation.wait("further runs", "select count(*) >= 2 from runs where state = 'finished'")
     installation.check(attempts=2)

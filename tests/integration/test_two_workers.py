@@ -150,7 +150,7 @@ def test_killing_a_worker_and_the_leading_clock_loses_nothing(
     )
     taken_up = "select count(*) from runs where attempt = 2 and state = 'finished'"
     wait_for(
-        "the lost run's end", lambda: value(sessions, taken_up), site.log, DEAD_AFTER.total_seconds() + 60
+        "the lost run's end", lambda: value(sessions, taken_up), site.log, DEAD_AFTER.total_seconds() + 180
     )
     pause_all(sessions)
     wait_for(
