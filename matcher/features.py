@@ -78,6 +78,7 @@ class _Tables:
         counts = np.array([catalogue.statistics.code_counts.get(name, 0) for name in catalogue.code_names])
         rarity = np.log((catalogue.statistics.offers + 1) / (1 + counts))
         self.established = (counts > 1).astype(np.float32)
+        self.shapes = _shapes(catalogue)
         self.one_sign_longer = _one_sign_longer(catalogue, self.established)
         self.code_rarity = sparse.diags(
             np.maximum(rarity, 0).astype(np.float32), shape=(len(rarity),) * 2
@@ -114,6 +115,9 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
     established_left = codes_left @ tables.established
     established_right = codes_right @ tables.established
     established_both = codes_left.multiply(codes_right) @ tables.established
+    shapes_left, shapes_right = codes_left @ tables.shapes, codes_right @ tables.shapes
+    unmatched_shapes = shapes_left.minimum(shapes_right) - codes_left.multiply(codes_right) @ tables.shapes
+    same_shape = _largest(unmatched_shapes.tocsr()) > 0
     rival_codes = (
         (shared_codes > 0) & (established_left > established_both) & (established_right > established_both)
     )
@@ -143,8 +147,21 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
         *_overlap(catalogue.colours, left, right),
         np.where(both_brands, np.where(_shared(brand_left, brand_right) > 0, 1, -1), 0).astype(np.float32),
         catalogue.accessory[left].astype(np.float32) - catalogue.accessory[right] != 0,
-        ((_shared(codes_left @ tables.one_sign_longer, codes_right) > 0) | rival_codes).astype(np.float32),
+        ((_shared(codes_left @ tables.one_sign_longer, codes_right) > 0) | rival_codes | same_shape).astype(
+            np.float32
+        ),
     ]
+
+
+def _shapes(catalogue: PreparedCatalogue) -> sparse.csr_matrix:
+    """codes x shapes: codes that differ in digits alone have one shape, as sister models have ("ue##nu####")."""
+    shapes = ["".join("#" if sign.isdigit() else sign for sign in name) for name in catalogue.code_names]
+    number_of = {shape: number for number, shape in enumerate(sorted(set(shapes)))}
+    columns = [number_of[shape] for shape in shapes]
+    ones = np.ones(len(columns), dtype=np.float32)
+    return sparse.csr_matrix(
+        (ones, columns, np.arange(len(columns) + 1)), shape=(len(columns), len(number_of))
+    )
 
 
 def _one_sign_longer(catalogue: PreparedCatalogue, established: Floats) -> sparse.csr_matrix:
