@@ -31,7 +31,7 @@ from aggregator.domain.stores import Store
 from aggregator.settings import Settings
 from benchmarks.crawl_pages import BenchmarkSite, served_pages
 from benchmarks.scratch import print_table, scratch_database
-from spiders.crawl_process import crawl_lines
+from spiders.crawl_conversation import crawl_lines
 from spiders.item_lines import VisitedPage
 from spiders.runner import crawl_store
 

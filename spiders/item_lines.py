@@ -1,6 +1,6 @@
 """The lines that a crawl process writes: what is listed, pages with their offers, counts, and how it ended.
 
-JSON, one object a line. The other way go jobs and pages to fetch, see `spiders.crawl_process`.
+JSON, one object a line. The other way go jobs and pages to fetch, see `spiders.crawl_conversation`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LineWriter:
 
 def to_line(value: Line) -> str:
     """The value as its line. Decimals in the amounts of an offer stay told apart from text."""
-    return json.dumps({type(value).__name__: _document(value)}, default=_as_document) + "\n"
+    return _ENCODER.encode({type(value).__name__: _document(value)}) + "\n"
 
 
 def _document(value: Any) -> dict[str, Any]:
@@ -123,6 +123,9 @@ def _as_document(value: Any) -> Any:
     if type(value) in _FIELDS:
         return _document(value)
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_ENCODER = json.JSONEncoder(default=_as_document)
 
 
 def from_line(line: str) -> Line:

@@ -70,7 +70,8 @@ def read_visit(
         return [], PageVisit(
             position=page.position, outcome="unchanged", validators=kept, body_digest=page.body_digest
         )
-    body_digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
+    # Twice as fast as others: today's processors have instructions for it.
+    body_digest = hashlib.sha256(answer.body).hexdigest()[:32]
     if body_digest == page.body_digest:
         return [], PageVisit(
             position=page.position, outcome="unchanged", validators=validators, body_digest=body_digest

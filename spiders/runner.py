@@ -30,7 +30,7 @@ from aggregator.fetching.politeness import SHARED_POLITENESS
 from aggregator.platforms import OfferSource, get_platform
 from aggregator.secrets import StoreSecrets
 from aggregator.settings import Settings
-from spiders.crawl_process import crawl_lines
+from spiders.crawl_conversation import crawl_lines
 from spiders.frontier import StoredFrontier
 from spiders.item_lines import Counts, Ending, VisitedPage
 from spiders.page_walks import walking

@@ -12,6 +12,8 @@ from aggregator.domain.normalization.rules import raw_offer_to_json
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.web_addresses import join_web_address
 
+# Written out at each call, a union of types would be made anew.
+_WORDS_OR_NUMBER = (str, int, Decimal)
 _PLAIN_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,9})?")
 _WHOLE = re.compile(r"-?\d{1,18}")
 _NO_CODE = frozenset({"", "-", "0", "n/a", "na", "none", "null", "undefined", "does not apply"})
@@ -19,7 +21,7 @@ _NO_CODE = frozenset({"", "-", "0", "n/a", "na", "none", "null", "undefined", "d
 
 def text(value: object, limit: int = 2000) -> str | None:
     """A string or a number as stripped text, entities undone; None for anything else and for nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _WORDS_OR_NUMBER):
         return None
     if isinstance(value, int) and abs(value) >= 10**40:
         return None
@@ -135,4 +137,6 @@ def _kept(value: object, depth: int) -> Any:
 
 
 def _clean(words: str) -> str:
+    if words.isascii():
+        return words.replace("\x00", "")
     return words.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

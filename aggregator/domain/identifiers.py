@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from stdnum import ean, isbn, issn
+from stdnum import isbn, issn
 
 # Letters and digits that are not mistaken for each other when read aloud or typed.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -97,16 +97,16 @@ def _number(number: str, label: str, *, is_paired: bool) -> ProductNumber | None
         return None
     if length == 8:
         is_serial = label.startswith("issn") or (is_paired and not label)
-        if not is_serial and number.isdecimal() and ean.is_valid(number):
+        if not is_serial and number.isdecimal() and _has_check_digit(number):
             return ProductNumber("gtin8", number)
         if label.startswith("upc"):
             long = _expanded_upc(number)
-            return ProductNumber("upc", long) if long and ean.is_valid(long) else None
+            return ProductNumber("upc", long) if long and _has_check_digit(long) else None
         return ProductNumber("issn", number) if label in {"", "issn"} and issn.is_valid(number) else None
     if length == 10:
         may_be_book = label in {"", "isbn", "isbn10", "ean", "gtin"}
         return ProductNumber("isbn10", number) if may_be_book and isbn.is_valid(number) else None
-    if length not in {12, 13, 14} or not number.isdecimal() or not ean.is_valid(number):
+    if length not in {12, 13, 14} or not number.isdecimal() or not _has_check_digit(number):
         return None
     if length == 13 and number.startswith("9790"):
         return ProductNumber("ismn", number)
@@ -116,6 +116,11 @@ def _number(number: str, label: str, *, is_paired: bool) -> ProductNumber | None
         return ProductNumber("isbn13", number)
     kinds: dict[int, NumberKind] = {12: "upc", 13: "gtin13", 14: "gtin14"}
     return None if label.startswith(("isbn", "issn", "ismn")) else ProductNumber(kinds[length], number)
+
+
+def _has_check_digit(number: str) -> bool:
+    """Whether the last of 8, 12, 13 or 14 digits is the one that the others ask for (GS1, 7.9)."""
+    return (sum(map(int, number[-1::-2])) + 3 * sum(map(int, number[-2::-2]))) % 10 == 0
 
 
 def _expanded_upc(short: str) -> str | None:

@@ -13,6 +13,10 @@ from aggregator.domain.errors import InvalidInput
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]*)(?:\.[a-z0-9_-]+)*\.?")
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\\]")
+# Whole and without anything that joining would change: most addresses on a page.
+_JOINED_ALREADY = re.compile(
+    r"(https?://[a-z0-9.:-]{1,260}/)[\w!$&'()*+,=:@%./~-]*(?:\?[\w!$&'()*+,;=:@%./?~-]+)?", re.ASCII
+)
 
 # `ipaddress` answers differently between patch releases for some of these, and the last ones are public
 # addresses of another kind: behind them an IPv4 address of any kind can hide.
@@ -99,12 +103,23 @@ def join_web_address(base: str, reference: str) -> str | None:
 
     Blanks inside of it, which browsers repair, become %20.
     """
+    if len(reference) < 2000 and (whole := _JOINED_ALREADY.fullmatch(reference)) and _is_usable(whole[1]):
+        return reference
     try:
         joined = urljoin(base, reference.strip().replace(" ", "%20"))
         read_web_address(joined)
     except (InvalidInput, ValueError):
         return None
     return joined.partition("#")[0]
+
+
+@lru_cache(maxsize=512)  # a shop's addresses lie on few hosts
+def _is_usable(origin: str) -> bool:
+    try:
+        read_web_address(origin)
+    except InvalidInput:
+        return False
+    return True
 
 
 def comparable_address(url: str) -> str:

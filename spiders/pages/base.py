@@ -123,7 +123,11 @@ class Document:
 
     def meta(self, *names: str) -> str | None:
         """The content of the first of these meta tags that the page fills."""
-        return next((self._metas[name] for name in names if self._metas.get(name)), None)
+        metas = self._metas
+        for name in names:
+            if found := metas.get(name):
+                return found
+        return None
 
     def scripts(self, kind: str) -> Iterator[str]:
         """The texts of all scripts of that type."""

@@ -9,10 +9,12 @@ from aggregator.domain.vocabulary import Availability, read_availability
 from spiders.pages.base import path_of
 from spiders.pages.candidates import Candidate, best
 from spiders.pages.evidence import Evidence
-from spiders.pages.titles import tokens, without_site
+from spiders.pages.titles import tokens
 
 # Digits, or capitals with a digit among them: "550571276", "B00ABC1234".
 _ADDRESS_CODE = re.compile(r"(?<![A-Za-z0-9])(?:\d{5,14}|(?=[A-Z]*\d)[A-Z0-9]{8,14})(?![A-Za-z0-9])")
+_THIRTEEN_DIGITS = re.compile(r"(?<!\d)\d{13}(?!\d)")
+_SEPARATORS = re.compile(r"\W+")
 _CODES = ("brand", "sku", "gtin", "mpn")
 
 
@@ -20,7 +22,7 @@ def decide_name(evidence: Evidence) -> str:
     """The name, empty where the page has none."""
     for offer in evidence.said:
         if offer.title:
-            name = without_site(offer.title, evidence.document)
+            name = evidence.own_name(offer.title)
             evidence.add("title", name, offer.source, "name")
     if evidence.heading:
         evidence.add("title", evidence.heading, "visible_text", "the title element", 0.95)
@@ -52,7 +54,7 @@ def add_details(evidence: Evidence) -> None:
     if not evidence.candidates.get("sku"):
         _add_number_of_address(evidence)
     if not evidence.candidates.get("gtin"):
-        for number in re.findall(r"(?<!\d)\d{13}(?!\d)", path_of(evidence.document.url)):
+        for number in _THIRTEEN_DIGITS.findall(path_of(evidence.document.url)):
             evidence.add_code("gtin", number, "address", evidence.document.url)
 
 
@@ -96,5 +98,5 @@ def decide_brand(evidence: Evidence, name: str) -> str | None:
 def decide_code(evidence: Evidence, name: str) -> str | None:
     """One of sku, gtin, mpn: separators and case do not make two of them."""
     known = evidence.candidates.get(name, [])
-    chosen = best(known, lambda value: re.sub(r"\W+", "", str(value)).casefold(), evidence.rules.get(name))
+    chosen = best(known, lambda value: _SEPARATORS.sub("", str(value)).casefold(), evidence.rules.get(name))
     return str(chosen.value) if chosen else None

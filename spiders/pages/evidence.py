@@ -55,6 +55,7 @@ class Evidence:
         self.country = page_country(document)
         self.candidates: dict[str, list[Candidate]] = {}
         self.visible: VisibleText | None = None
+        self._own_names: dict[str, str] = {}
         self._look_around()
 
     def add(self, name: str, value: Any, source: str, where: str, weight: float | None = None) -> None:
@@ -94,12 +95,18 @@ class Evidence:
         offers = [offer for reading in self.structured for offer in reading.offers]
         return [*offers, self.tags] if self.tags else offers
 
+    def own_name(self, name: str) -> str:
+        """A name less the site's own; most sources of a page word it alike."""
+        if name not in self._own_names:
+            self._own_names[name] = without_site(name, self.document)
+        return self._own_names[name]
+
     @cached_property
     def names(self) -> list[str]:
         """What markup and <title> call the product, the likeliest first."""
         said = [offer.title for offer in self.said]
         said += [self.document.meta("og:title") or "", self.document.title or ""]
-        cleaned = [without_site(name, self.document) for name in said if name]
+        cleaned = [self.own_name(name) for name in said if name]
         return list(dict.fromkeys(name for name in cleaned if name.strip()))
 
     @cached_property

@@ -28,6 +28,9 @@ class Item:
         return not names.isdisjoint(self.types)
 
 
+_ITEMS = (Item, Reference)
+
+
 class ItemGraph:
     """All items of a page: the outermost ones in order, and each by its @id."""
 
@@ -53,6 +56,8 @@ class ItemGraph:
     def text(self, item: Item, *names: str) -> str | None:
         """The first value that can be read as text; an item stands for its name, value or address."""
         for name in names:
+            if name not in item.properties:
+                continue
             for value in self.values(item, name):
                 words = self._words(value)
                 if words:
@@ -60,6 +65,8 @@ class ItemGraph:
         return None
 
     def _words(self, value: object) -> str | None:
+        if isinstance(value, str):
+            return text(value)
         if isinstance(value, Reference):
             return None
         if isinstance(value, Item):
@@ -68,7 +75,7 @@ class ItemGraph:
                     candidate
                     for name in ("name", "value", "url", "contenturl")
                     for candidate in self.values(value, name)
-                    if not isinstance(candidate, Item | Reference)
+                    if not isinstance(candidate, _ITEMS)
                 ),
                 value.id if value.types == frozenset() else None,
             )

@@ -118,10 +118,12 @@ def _walk(
     frame = _OUTSIDE
     node: LexborNode | None = start
     visited = depth = title_depth = 0
+    is_before_title = True
     while node is not None and visited < _MOST_NODES and len(pieces) < most:
         visited += 1
         child: LexborNode | None = None
-        if node.is_text_node:
+        tag = node.tag or "-"
+        if tag == "-text":
             words = node.text_content
             if words and not words.isspace():
                 piece = _piece(words, frame, title_depth > 0)
@@ -130,17 +132,17 @@ def _walk(
                 if most != MOST_PIECES and is_end(piece):
                     break
                 pieces.append(piece)
-        elif node.is_element_node:
-            inner = _enter(node, frame, chain)
+        elif tag[0] != "-" and tag not in _NEVER_SHOWN:
+            inner = _enter(node, tag, frame, chain)
             if inner is not None:
                 child = node.first_child
-                if inner.tag in _SPEAKING:
+                if tag in _SPEAKING:
                     _add_value(pieces, node, inner)
                 if child is not None:
                     frame = inner
                     depth += 1
-                    if not title_depth and node.mem_id == title_id:
-                        title_depth = depth
+                    if is_before_title and node.mem_id == title_id:
+                        title_depth, is_before_title = depth, False
         if child is not None:
             node = child
             continue
@@ -158,11 +160,8 @@ def _walk(
     return pieces
 
 
-def _enter(node: LexborNode, outer: Frame, chain: set[int]) -> Frame | None:
+def _enter(node: LexborNode, tag: str, outer: Frame, chain: set[int]) -> Frame | None:
     """What an element adds to the context of its texts; None where nothing in it is seen or meant."""
-    tag = node.tag or ""
-    if tag in _NEVER_SHOWN:
-        return None
     if tag == "img" and not outer.is_clickable:
         return None
     attributes = node.attributes

@@ -15,7 +15,7 @@ import psutil
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.stores import Store
 from aggregator.settings import Settings
-from spiders.crawl_process import crawl_lines
+from spiders.crawl_conversation import crawl_lines
 from spiders.item_lines import Counts, Ending
 
 Pages = dict[str, tuple[int, dict[str, str], str]]

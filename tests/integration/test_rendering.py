@@ -18,7 +18,7 @@ from aggregator.domain.errors import FetchRefused
 from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.stores import Store
 from aggregator.settings import Settings
-from spiders.crawl_process import crawl_lines
+from spiders.crawl_conversation import crawl_lines
 from spiders.item_lines import Counts, Ending
 from spiders.rendering import rendering_settings
 from spiders.store_options import is_rendered
