@@ -82,9 +82,14 @@ def installed_platforms() -> dict[str, StorePlatform]:
     return {platform.name: platform for platform in sorted(found, key=lambda platform: platform.name)}
 
 
+def find_platform(name: str) -> StorePlatform | None:
+    """The platform of that name; None where its plug-in is not installed here, or cannot be loaded."""
+    return installed_platforms().get(name)
+
+
 def get_platform(name: str) -> StorePlatform:
     """The platform of that name; raises NotFound."""
-    try:
-        return installed_platforms()[name]
-    except KeyError:
-        raise NotFound("store platform", name) from None
+    platform = find_platform(name)
+    if platform is None:
+        raise NotFound("store platform", name)
+    return platform

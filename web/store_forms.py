@@ -70,11 +70,9 @@ def read_schedule(form: Mapping[str, str]) -> Schedule:
     return Schedule.from_json(values)
 
 
-def settings_fields(settings: StoreSettings, platform: StorePlatform) -> dict[str, str]:
+def settings_fields(settings: StoreSettings, platform: StorePlatform | None) -> dict[str, str]:
     """Settings as the fields of their form, but shipping, which `rule_fields` shows."""
-    options = {
-        f"{_OPTION}{name}": settings.options.get(name, "") for name in (*platform.options, *COMMON_OPTIONS)
-    }
+    options = {f"{_OPTION}{name}": settings.options.get(name, "") for name in _option_names(platform)}
     return {
         "name": settings.name,
         "country": settings.country or "",
@@ -109,7 +107,9 @@ def rule_fields_again(form: Mapping[str, str]) -> list[RuleFields]:
     return found
 
 
-def read_settings(form: Mapping[str, str], current: StoreSettings, platform: StorePlatform) -> StoreSettings:
+def read_settings(
+    form: Mapping[str, str], current: StoreSettings, platform: StorePlatform | None
+) -> StoreSettings:
     """Settings from their form; what the form does not hold stays. Raises InvalidInput naming the field."""
     rules = [
         rule for rule in rule_fields_again(form) if rule.min_order or any(cost for _from, cost in rule.tiers)
@@ -127,10 +127,11 @@ def read_settings(form: Mapping[str, str], current: StoreSettings, platform: Sto
             by_country[country] = rule
         else:
             shipping = rule
-    known = (*platform.options, *COMMON_OPTIONS)
     options = {name: value for name, value in current.options.items() if f"{_OPTION}{name}" not in form}
     options |= {
-        name: text(form, f"{_OPTION}{name}", 20_000) for name in known if text(form, f"{_OPTION}{name}")
+        name: text(form, f"{_OPTION}{name}", 20_000)
+        for name in _option_names(platform)
+        if text(form, f"{_OPTION}{name}")
     }
     return replace(
         current,
@@ -144,15 +145,19 @@ def read_settings(form: Mapping[str, str], current: StoreSettings, platform: Sto
     )
 
 
-def read_secrets(form: Mapping[str, str], platform: StorePlatform) -> dict[str, str | None]:
+def read_secrets(form: Mapping[str, str], platform: StorePlatform | None) -> dict[str, str | None]:
     """Secret options that the form sets anew, or (None) takes away; an empty field leaves one as it is."""
     found: dict[str, str | None] = {}
-    for name in platform.secret_options:
+    for name in platform.secret_options if platform else ():
         if form.get(f"{_FORGET}{name}"):
             found[name] = None
         elif value := text(form, f"{_SECRET}{name}", 20_000):
             found[name] = value
     return found
+
+
+def _option_names(platform: StorePlatform | None) -> tuple[str, ...]:
+    return (*(platform.options if platform else ()), *COMMON_OPTIONS)
 
 
 def text(form: Mapping[str, str], name: str, most: int = 2000) -> str:

@@ -19,7 +19,7 @@ from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.store_settings import COMMON_OPTIONS, StoreSettings, check_option
 from aggregator.domain.vocabulary import TaxBasis
 from aggregator.domain.web_addresses import read_web_address
-from aggregator.platforms import get_platform
+from aggregator.platforms import find_platform, get_platform
 
 EXPORT_VERSION = 1
 MOST_STORES_IN_A_FILE = 10_000
@@ -68,10 +68,11 @@ def save_store_settings(
         raise Conflict(
             "somebody else has changed these settings meanwhile; look at them again, nothing was saved"
         )
-    platform = get_platform(row.platform)
+    platform = find_platform(row.platform)
     secrets = dict(sealed_secrets or {})
-    _refuse_unknown(secrets, platform.secret_options, row.platform)
-    _write(row, replace(wanted, url=row.url, platform=row.platform), known=platform.options)
+    _refuse_unknown(secrets, platform.secret_options if platform else (), row.platform)
+    known = platform.options if platform else ()
+    _write(row, replace(wanted, url=row.url, platform=row.platform), known=known)
     if secrets:
         kept = {name: value for name, value in row.secret_options.items() if name not in secrets}
         row.secret_options = {**kept, **{name: value for name, value in secrets.items() if value}}

@@ -108,14 +108,15 @@ def set_settings(
     """Change settings of the store SLUG; what is not named stays. Its schedule: `click2cart schedule set`."""
     from aggregator.catalog.store_settings import get_store_settings, save_store_settings
     from aggregator.domain.store_settings import read_country, read_currency_code, read_tax_basis
-    from aggregator.platforms import get_platform
+    from aggregator.platforms import find_platform
     from aggregator.secrets import StoreSecrets
 
     options = dict(read_option(text) for text in given)
     settings = Settings.from_env()
     with database(settings) as sessions, sessions.begin() as session:
         current = get_store_settings(session, slug)
-        secret_names = get_platform(current.platform).secret_options
+        platform = find_platform(current.platform)
+        secret_names = platform.secret_options if platform else ()
         secrets: dict[str, str | None] = {key: None for key in unset if key in secret_names}
         to_seal = {key: options.pop(key) for key in secret_names if key in options}
         if to_seal:

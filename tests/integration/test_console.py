@@ -18,6 +18,7 @@ from aggregator.db.session import Sessions
 from aggregator.secrets import StoreSecrets
 from aggregator.settings import Settings
 from tests.integration.conftest import Browser
+from tests.integration.shop_rows import store_row
 from tests.integration.test_web_pages import words
 
 SHOP = "/operations/stores/shop"
@@ -266,3 +267,30 @@ def test_stores_are_filtered_and_sorted_by_the_address(operator: Browser, sessio
     assert "No store is like that." in operator.page("/operations?q=nothing")
     assert operator.post("/operations/stores/zoo/resume").status_code == 303
     assert names.findall(operator.page("/operations?show=paused")) == []
+
+
+def test_settings_of_a_store_whose_plug_in_is_missing_say_so_and_can_be_changed(
+    browser: Browser, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        store_row(session, "orphan", platform="nowhere").options = {"collection": "kettles"}
+    browser.sign_in(sessions, "admin")
+    page = browser.page("/operations/stores/orphan/settings")
+    assert "nowhere is not installed here" in page
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen
+    saved = browser.post(
+        "/operations/stores/orphan/settings",
+        seen=seen[1],
+        name="Orphan",
+        currency="EUR",
+        tax_basis="included",
+    )
+    assert saved.status_code == 303
+    with sessions() as session:
+        settings = get_store_settings(session, "orphan")
+    assert (settings.name, settings.currency, settings.options) == (
+        "Orphan",
+        "EUR",
+        {"collection": "kettles"},
+    )

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from aggregator.catalog.schedules import get_schedule, set_schedule
 from aggregator.catalog.store_settings import get_store_settings, save_store_settings
 from aggregator.domain.errors import Conflict, InvalidInput
-from aggregator.platforms import get_platform
+from aggregator.platforms import find_platform
 from aggregator.secrets import StoreSecrets
 from web import context, store_forms
 from web.db import current_session, roll_back
@@ -37,7 +37,7 @@ def save(slug: str) -> Response | tuple[str, int]:
     session = current_session()
     try:
         current = get_store_settings(session, slug)
-        platform = get_platform(current.platform)
+        platform = find_platform(current.platform)
         secrets = store_forms.read_secrets(request.form, platform)
         if secrets and not may_do("manage_stores"):
             raise InvalidInput(
@@ -91,7 +91,7 @@ def save_schedule(slug: str) -> Response | tuple[str, int]:
 
 def _settings_page(slug: str, *, form: Mapping[str, str] | None = None, problem: str | None = None) -> str:
     settings = get_store_settings(current_session(), slug)
-    platform = get_platform(settings.platform)
+    platform = find_platform(settings.platform)
     fields = store_forms.settings_fields(settings, platform)
     rules = store_forms.rule_fields(settings) if form is None else store_forms.rule_fields_again(form)
     return render_template(
