@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from aggregator.catalog.held_runs import accepting_is_due
 from aggregator.catalog.matches import matching_is_due
 from aggregator.catalog.probes import due_probes
 from aggregator.catalog.processes import list_processes
@@ -76,7 +77,8 @@ class Leadership:
 
 
 def tick(context: WorkContext) -> None:
-    """Ask for what is due: probes, crawls, matching. A message that is lost is asked for again by a later tick."""
+    """Ask for what is due. A message that is lost is asked for again by a later tick."""
+    from workers.actors.accepting import accept_held_runs
     from workers.actors.crawling import crawl_store
     from workers.actors.matching import match_pending_offers
     from workers.actors.probing import probe_store
@@ -86,6 +88,7 @@ def tick(context: WorkContext) -> None:
         probe_ids = due_probes(session)
         slugs = due_stores(session)
         must_match = matching_is_due(session)
+        must_accept = accepting_is_due(session)
         must_remove = removal_is_due(session)
     for probe_id in probe_ids:
         probe_store.send(probe_id)
@@ -93,6 +96,8 @@ def tick(context: WorkContext) -> None:
         crawl_store.send(slug)
     if must_match:
         match_pending_offers.send()
+    if must_accept:
+        accept_held_runs.send()
     if must_remove:
         remove_stores.send()
 

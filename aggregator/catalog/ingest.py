@@ -135,30 +135,39 @@ def settle_held_run(
     Raises NotFound, and Conflict where the run is not held, or is accepted though a newer one was released:
     the catalogue does not go back.
     """
-    run = session.scalar(select(RunRow).where(RunRow.public_id == public_id).with_for_update())
-    if run is None:
-        raise NotFound("run", public_id)
-    if run.state != "held":
-        raise Conflict(f"run {public_id} is not held")
-    newer = exists().where(
-        RunRow.store_id == run.store_id,
-        RunRow.started_at > run.started_at,
-        RunRow.state.in_(("finished", "failed")),
-        RunRow.trigger != REPLAY,
-    )
-    if accept and session.scalar(select(newer)):
-        raise Conflict(f"a newer run of this store was released since; discard run {public_id}")
+    run = lock_held_run(session, public_id, accept=accept)
+    run.accept_asked_at = run.accept_sent_at = None
     record(session, account_id, "run_accepted" if accept else "run_discarded", f"run:{public_id}")
     _log(session, run, f"A person {'accepted' if accept else 'discarded'} what was held.")
     if accept:
-        if not is_staging(session, run.id) or _count_rows(session, run) != run.staged:
-            raise Conflict(f"what run {public_id} read was lost in a crash of the database; discard it")
         return _release(session, run, must_judge=False)
     drop_staging(session, run.id)
     drop_frontier(session, run.id)
     run.state, run.problem = "cancelled", f"discarded: {run.problem}"
     note_run_end(session, run)
     return _report(run)
+
+
+def lock_held_run(session: Session, public_id: str, *, accept: bool) -> RunRow:
+    """The held run, locked, if it may be settled so; raises what `settle_held_run` raises."""
+    run = session.scalar(select(RunRow).where(RunRow.public_id == public_id).with_for_update())
+    if run is None:
+        raise NotFound("run", public_id)
+    if run.state != "held":
+        raise Conflict(f"run {public_id} is not held")
+    if not accept:
+        return run
+    newer = exists().where(
+        RunRow.store_id == run.store_id,
+        RunRow.started_at > run.started_at,
+        RunRow.state.in_(("finished", "failed")),
+        RunRow.trigger != REPLAY,
+    )
+    if session.scalar(select(newer)):
+        raise Conflict(f"a newer run of this store was released since; discard run {public_id}")
+    if not is_staging(session, run.id) or _count_rows(session, run) != run.staged:
+        raise Conflict(f"what run {public_id} read was lost in a crash of the database; discard it")
+    return run
 
 
 def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport:

@@ -137,7 +137,7 @@ def remove_step(session: Session, *, offers_a_step: int = _OFFERS_A_STEP) -> boo
 
 
 def _remove_the_rest(session: Session, store_id: int) -> None:
-    """Some runs, and with the last of them the store: each costs a look through all offers."""
+    """Some runs with their logs and quarantine, and when none is left the store."""
     runs = session.scalars(select(RunRow.id).where(RunRow.store_id == store_id).limit(_RUNS_A_STEP)).all()
     if runs:
         for run_id in runs:

@@ -323,6 +323,7 @@ def _run_summary(run: RunRow, store: StoreRow) -> RunSummary:
         quarantined=run.quarantined,
         gone=run.gone,
         problem=run.problem,
+        is_being_accepted=run.state == "held" and run.accept_asked_at is not None,
     )
 
 

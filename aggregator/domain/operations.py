@@ -34,6 +34,8 @@ class RunSummary:
     quarantined: int
     gone: int
     problem: str | None
+    # A person wants this held run accepted and a worker has not done it yet.
+    is_being_accepted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

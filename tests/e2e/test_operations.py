@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.accounts.sign_in import invite
+from aggregator.catalog.held_runs import accept_next
 from aggregator.catalog.ingest import release_run, stage_offers
 from aggregator.catalog.processes import note_process, note_queues
 from aggregator.catalog.quarantine import list_quarantine
@@ -200,6 +201,10 @@ def test_a_held_run_is_settled_both_ways(
     expect(changes).to_contain_text("€19.90")
     expect(changes).to_contain_text("€1,990.00")
     decision.get_by_role("button", name=button).click()
+    if state == "Finished":
+        expect(decision).to_contain_text("a worker is letting its offers into the catalogue")
+        with console.sessions.begin() as session:
+            assert accept_next(session) is not None
     expect(page.get_by_role("heading", level=1)).to_contain_text(state)
     assert prices(console.sessions, slug) == {Decimal(expected)}
     page.goto(f"{console.url}/operations/audit?subject=run:{held}")

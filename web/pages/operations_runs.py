@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, flash, render_template, request, url_for
 from flask_babel import gettext as _
 
+from aggregator.catalog.held_runs import ask_to_accept
 from aggregator.catalog.ingest import settle_held_run
 from aggregator.catalog.run_details import get_run_detail, get_run_log
 from aggregator.catalog.runs import cancel_run
@@ -66,17 +67,14 @@ def cancel(run_id: str) -> Response:
 @pages.post("/<run_id>/settle")
 @needs("operate")
 def settle(run_id: str) -> Response:
-    """Accept or discard a held run."""
-    accept = request.form.get("verdict") == "accept"
-    report = settle_held_run(current_session(), run_id, accept=accept, account_id=account_id())
-    if accept:
+    """Have a held run accepted by a worker, or discard it."""
+    if request.form.get("verdict") == "accept":
+        ask_to_accept(current_session(), run_id, account_id=account_id())
         words = _(
-            "Accepted: %(new)d new, %(changed)d changed and %(gone)d gone offers are shown to shoppers now.",
-            new=report.new,
-            changed=report.changed,
-            gone=report.gone,
+            "Accepted. A worker lets its offers into the catalogue now; this page shows when it is done."
         )
     else:
+        settle_held_run(current_session(), run_id, accept=False, account_id=account_id())
         words = _("Discarded. Shoppers go on seeing what the run before had read.")
     flash(words, "run")
     return context.go_to(url_for("operations_runs.show", run_id=run_id))

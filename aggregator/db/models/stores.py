@@ -73,6 +73,17 @@ class RunRow(Public, Row):
             "uq_runs_store_id_running", "store_id", unique=True, postgresql_where=text("state = 'running'")
         ),
         Index("ix_runs_store_id_started_at", "store_id", text("started_at desc")),
+        Index("ix_runs_started_at", text("started_at desc")),
+        Index(
+            "ix_runs_accept_asked_at",
+            "accept_asked_at",
+            postgresql_where=text("accept_asked_at is not null"),
+        ),
+        Index(
+            "ix_runs_accept_asked_by",
+            "accept_asked_by",
+            postgresql_where=text("accept_asked_by is not null"),
+        ),
     )
 
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"))
@@ -111,6 +122,10 @@ class RunRow(Public, Row):
     log_lines: Mapped[int] = mapped_column(server_default="0")
     # How many staging rows a held run must still have: they do not outlive a crash of the database.
     staged: Mapped[int] = mapped_column(server_default="0")
+    # A person wants a held run accepted; a worker does it. When it was last asked of the queue stands beside it.
+    accept_asked_at: Mapped[datetime | None]
+    accept_asked_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="SET NULL"))
+    accept_sent_at: Mapped[datetime | None]
 
     store: Mapped[StoreRow] = relationship()
 
