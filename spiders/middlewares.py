@@ -15,14 +15,13 @@ from scrapy.http import Request, Response
 from aggregator.domain.errors import StoreError
 from aggregator.domain.web_addresses import is_on_site
 from aggregator.fetching import Fetcher, RobotsRules, retry_after_seconds
+from aggregator.fetching.patience import LONGEST_PAUSE
 from aggregator.fetching.politeness import SHARED_POLITENESS
 from spiders.crawlers.base import StoreSpider
 from spiders.http import app_settings_of, guard_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
-
-_LONGEST_PAUSE = 60.0
 
 
 class GuardMiddleware:
@@ -79,7 +78,7 @@ class PatientRetryMiddleware(RetryMiddleware):
         if response.status in self.retry_http_codes:
             header = response.headers.get("Retry-After")
             asked = retry_after_seconds(header.decode("latin-1")) if header else None
-            if asked is not None and asked > _LONGEST_PAUSE:
+            if asked is not None and asked > LONGEST_PAUSE:
                 return response
             attempts = int(request.meta.get("retry_times", 0)) + 1
             pause = asked if asked is not None else 0.5 * 2**attempts * random.uniform(0.8, 1.2)

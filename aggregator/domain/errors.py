@@ -108,21 +108,26 @@ class FetchRefused(StoreError):
 
 
 class FetchFailed(StoreError):
-    """No usable answer; `status` is the HTTP status where there was one."""
+    """No usable answer; `status` is the HTTP status where there was one.
+
+    `retry_after` is the rest in seconds that the store asks for.
+    """
 
     retryable = True
 
-    def __init__(self, url: str, problem: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, url: str, problem: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         self.status = status
+        self.retry_after = retry_after
         super().__init__(url, problem)
 
 
 class Throttled(FetchFailed):
-    """The store asks for patience; `retry_after` is in seconds."""
+    """The store asks for patience."""
 
     def __init__(self, url: str, *, status: int, retry_after: float | None) -> None:
-        self.retry_after = retry_after
-        super().__init__(url, f"asks for patience (HTTP {status})", status=status)
+        super().__init__(url, f"asks for patience (HTTP {status})", status=status, retry_after=retry_after)
 
 
 class UnreadableAnswer(StoreError):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,10 +16,11 @@ from urllib.parse import urlencode
 import httpx
 
 from aggregator.domain.crawling import NO_VALIDATORS, Validators
-from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, Throttled, UnreadableAnswer
+from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.web_addresses import WebAddress, join_web_address
 from aggregator.fetching.answers import Answer, decoded, gunzipped_if_gzip
 from aggregator.fetching.guard import AddressGuard, Deadline, GuardedTransport
+from aggregator.fetching.patience import Patience, failure_of, repeat_words
 from aggregator.fetching.politeness import (
     AGENT,
     ROBOTS_MAX_BYTES,
@@ -36,12 +34,8 @@ from aggregator.settings import Settings
 
 MAX_REDIRECTS = 5
 _ATTEMPTS = 3
-THROTTLED = frozenset({429, 430, 503})
-FAILED = frozenset({408, 500, 502, 504, 520, 521, 522, 523, 524})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEP_THE_BODY = frozenset({307, 308})
-# A store that asks for a longer rest than this gets it between two runs.
-LONGEST_PAUSE = 60.0
 
 
 def user_agent(settings: Settings) -> str:
@@ -334,31 +328,19 @@ class Fetcher:
         self, url: str, question: _Question, max_seconds: float, attempts: int, is_robots: bool
     ) -> _Arrival:
         """Try until there is an answer to hand on, or attempts and patience are used up."""
-        patience = LONGEST_PAUSE
-        failures = 0
+        patience = Patience(attempts)
         while True:
-            failure: FetchFailed
-            asked: float | None = None
+            failure: FetchFailed | None
             try:
                 arrival = self._follow(url, question, max_seconds, is_robots)
             except httpx.TransportError as error:
                 failure = FetchFailed(url, f"cannot be reached: {error}")
             else:
-                status = arrival.response.status_code
-                if status not in THROTTLED | FAILED:
+                failure = failure_of(arrival.url, arrival.response.status_code, arrival.response.headers)
+                if failure is None:
                     return arrival
                 arrival.response.close()
-                asked = retry_after_seconds(arrival.response.headers.get("retry-after"))
-                if status in THROTTLED and not (status == 503 and asked is None):
-                    failure = Throttled(arrival.url, status=status, retry_after=asked)
-                else:
-                    failure = FetchFailed(arrival.url, f"answered HTTP {status}", status=status)
-            failures += 1
-            pause = asked if asked is not None else 0.5 * 2**failures * random.uniform(0.8, 1.2)
-            patience -= pause
-            # Being asked to wait is no failure: that ends with our patience, not with the attempts.
-            if patience < 0 or (failures >= attempts and asked is None):
-                raise failure
+            pause = patience.pause_after(failure)
             self.repeats[repeat_words(failure)] += 1
             self._politeness.pause(self._guard.check(failure.url), pause)
 
@@ -431,22 +413,3 @@ class Fetcher:
         for piece in response.stream:
             self.bytes_received += len(piece)
             yield piece
-
-
-def repeat_words(failure: FetchFailed) -> str:
-    """Why there was no usable answer, in a word or two."""
-    return f"HTTP {failure.status}" if failure.status is not None else "no answer"
-
-
-def retry_after_seconds(text: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, given as seconds or as a date; None for none or nonsense."""
-    if not text:
-        return None
-    if text.strip().isdecimal():
-        return float(text.strip()[:9])
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import threading
 import time
@@ -16,19 +15,13 @@ from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aggregator.domain.crawling import Validators
-from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, Throttled
+from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError
 from aggregator.domain.stores import Store
 from aggregator.domain.web_addresses import WebAddress, is_on_site, is_public_ip, join_web_address
-from aggregator.fetching import AddressGuard, Answer, Fetcher, RobotsRules, retry_after_seconds, user_agent
+from aggregator.fetching import AddressGuard, Answer, Fetcher, RobotsRules, user_agent
 from aggregator.fetching.answers import decoded
-from aggregator.fetching.fetcher import (
-    FAILED,
-    LONGEST_PAUSE,
-    MAX_REDIRECTS,
-    REDIRECTS,
-    THROTTLED,
-    repeat_words,
-)
+from aggregator.fetching.fetcher import MAX_REDIRECTS, REDIRECTS
+from aggregator.fetching.patience import Patience, failure_of, repeat_words
 from aggregator.fetching.politeness import SHARED_POLITENESS, AutoThrottle
 from aggregator.settings import Settings
 
@@ -96,12 +89,10 @@ class PageFetcher:
 
         Raises as `Fetcher.get` does; FetchRefused also for an address that is not on the store's site.
         """
-        failures = 0
-        patience = LONGEST_PAUSE
+        patience = Patience(_ATTEMPTS)
         while True:
             await self._rest()
-            failure: FetchFailed
-            asked: float | None = None
+            failure: FetchFailed | None
             try:
                 answer = await self._follow(url, validators)
             except (aiohttp.ClientError, OSError) as error:
@@ -111,19 +102,10 @@ class PageFetcher:
                         raise cause.refusal from error
                 failure = FetchFailed(url, f"cannot be reached: {str(error) or type(error).__name__}")
             else:
-                if answer.status not in THROTTLED | FAILED:
+                failure = failure_of(answer.url, answer.status, answer.headers)
+                if failure is None:
                     return answer
-                asked = retry_after_seconds(answer.headers.get("retry-after"))
-                if answer.status in THROTTLED and not (answer.status == 503 and asked is None):
-                    failure = Throttled(answer.url, status=answer.status, retry_after=asked)
-                else:
-                    failure = FetchFailed(answer.url, f"answered HTTP {answer.status}", status=answer.status)
-            failures += 1
-            pause = asked if asked is not None else 0.5 * 2**failures * random.uniform(0.8, 1.2)
-            patience -= pause
-            # Being asked to wait is no failure: that ends with our patience, not with the attempts.
-            if patience < 0 or (failures >= _ATTEMPTS and asked is None):
-                raise failure
+            pause = patience.pause_after(failure)
             self.repeats[repeat_words(failure)] += 1
             self._resumes_at = max(self._resumes_at, time.monotonic() + pause)
 

@@ -125,6 +125,15 @@ def test_patience_is_bounded_over_all_waits() -> None:
     assert len(site.asked) == 3
 
 
+@pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_store_that_is_to_be_asked_again_at_once_for_ever_is_left_alone(asked: str) -> None:
+    site = Site(a=[httpx.Response(429, headers={"retry-after": asked}) for _ in range(99)])
+    with pytest.raises(Throttled):
+        site.fetcher.get("https://shop.example/a")
+    assert 3 <= len(site.asked) <= 8
+    assert 20 < sum(site.slept) <= 70
+
+
 def test_retries_errors_of_the_server_and_the_network() -> None:
     site = Site(a=[httpx.Response(500), httpx.ConnectError("down"), httpx.Response(200, text="up")])
     assert site.fetcher.get("https://shop.example/a").text == "up"
