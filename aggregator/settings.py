@@ -96,6 +96,14 @@ def _switch(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes", "on"}
 
 
+def _without_password(variable: str, text: str) -> str:
+    """An address with who signs in, and all that a query may say, masked: it is broken, so hide rather too much."""
+    if not variable.endswith("_URL") and "://" not in text:
+        return text
+    text = re.sub(r"^(\w*://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return re.sub(r"\?.*", "?***", text, flags=re.DOTALL)
+
+
 def _setting(variable: str, default: Any, help_text: str, parse: Any = str) -> Any:
     metadata = {"variable": variable, "help": help_text, "parse": parse}
     if callable(default):
@@ -290,12 +298,14 @@ class Settings:
             if text:
                 try:
                     values[setting.name] = setting.metadata["parse"](text)
-                except ValueError as error:
+                except ValueError:
+                    # Not "from" the error: that may quote a piece of a password.
+                    variable = setting.metadata["variable"]
                     raise InvalidInput(
-                        f"{text!r} cannot be read",
-                        place=setting.metadata["variable"],
+                        f"{_without_password(variable, text)!r} cannot be read",
+                        place=variable,
                         remedy=setting.metadata["help"],
-                    ) from error
+                    ) from None
         values.setdefault("data_dir", default_data_dir(environment))
         return cls(**values)
 

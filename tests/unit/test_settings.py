@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,24 @@ def test_an_unusable_value_names_its_variable() -> None:
 def test_a_value_that_nothing_can_run_with_is_refused_at_the_start(variable: str, value: str) -> None:
     with pytest.raises(InvalidInput, match=f"^{variable}: '{value}' cannot be read; "):
         Settings.from_env({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("CLICK2CART_SMTP_URL", "smpt://shop:hunter2@mail.example:25", "smpt://***@mail.example:25"),
+        ("CLICK2CART_SMTP_URL", "smtp://shop:hunter2#@mail.example", "smtp://***@mail.example"),
+        ("CLICK2CART_SMTP_URL", "smtp://shop:a/hunter2@b@mail.example:x", "smtp://***@mail.example:x"),
+        ("CLICK2CART_SMTP_URL", "shop:hunter2@mail.example", "***@mail.example"),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:port", "redis://***@127.0.0.1:port"),
+        ("REDIS_URL", "http://127.0.0.1/?password=hunter2", "http://127.0.0.1/?***"),
+    ],
+)
+def test_an_unusable_address_is_told_without_its_password(variable: str, value: str, shown: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{variable}: '{re.escape(shown)}' cannot be read; ") as refused:
+        Settings.from_env({variable: value})
+    told = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in told
 
 
 def test_every_setting_is_documented() -> None:
