@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.circuits import judge_lastmod
@@ -74,6 +74,8 @@ def stage_offers(
         for offer in offers
     ]
     start = beat(session, ticket, counts, staged=len(normalized))
+    if not normalized:
+        return
     if start == 0:
         begin_staging(session, ticket.run_id)
     copy_staged(
@@ -160,7 +162,8 @@ def lock_held_run(session: Session, public_id: str, *, accept: bool) -> RunRow:
     newer = exists().where(
         RunRow.store_id == run.store_id,
         RunRow.started_at > run.started_at,
-        RunRow.state.in_(("finished", "failed")),
+        # One that was broken off before it got anything changed nothing.
+        or_(RunRow.state == "finished", (RunRow.state == "failed") & (RunRow.seen > RunRow.quarantined)),
         RunRow.trigger != REPLAY,
     )
     if session.scalar(select(newer)):
@@ -214,6 +217,8 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
         drop_staging(session, run.id)
         if run.problem and run.state == "failed":
             _log(session, run, f"Broken off: {run.problem}", "error")
+    if run.trigger != REPLAY and run.seen > run.quarantined:
+        _let_go_of_older(session, run)
     seconds = time.monotonic() - began
     run.stage_seconds = {**run.stage_seconds, "releasing": round(seconds, 3)}
     _log(
@@ -226,6 +231,28 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
     )
     note_run_end(session, run)
     return _report(run)
+
+
+def _let_go_of_older(session: Session, run: RunRow) -> None:
+    """Only the newest reading of a store waits for a person: a store that is held each time would fill the disk."""
+    older = session.scalars(
+        select(RunRow)
+        .where(
+            RunRow.store_id == run.store_id,
+            RunRow.state == "held",
+            RunRow.started_at < run.started_at,
+            RunRow.accept_asked_at.is_(None),
+        )
+        .with_for_update()
+    )
+    for held in older.all():
+        drop_staging(session, held.id)
+        drop_frontier(session, held.id)
+        held.state, held.problem = (
+            "cancelled",
+            f"replaced by a newer reading, run {run.public_id}: {held.problem}",
+        )
+        _log(session, held, f"Let go of: run {run.public_id} read the store anew.")
 
 
 def _give_up_lost(session: Session, run: RunRow) -> IngestReport:

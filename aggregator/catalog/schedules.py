@@ -91,6 +91,7 @@ def right_planned_times(session: Session, *, tolerance: timedelta = _SKEW) -> li
     session.execute(
         update(RunRow).where(RunRow.state == "running", RunRow.heartbeat_at > ahead).values(heartbeat_at=now)
     )
+    session.execute(update(RunRow).where(RunRow.accept_sent_at > ahead).values(accept_sent_at=None))
     session.execute(
         update(ProbeRow).where(ProbeRow.state == "waiting", ProbeRow.sent_at > ahead).values(sent_at=None)
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Select, case, func, lateral, select, true, update
+from sqlalchemy import Select, func, lateral, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from aggregator.db.models import (
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.normalization.names import clean_text, fold
 from aggregator.domain.normalization.rules import OfferRules
-from aggregator.domain.operations import RunSummary, StoreSummary, Totals
+from aggregator.domain.operations import RunState, RunSummary, StoreSummary, Totals
 from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import Store
 from aggregator.domain.vocabulary import TaxBasis
@@ -281,14 +281,22 @@ def _keep_counts(session: Session, counts: Mapping[int, tuple[datetime, int]]) -
     )
 
 
-def list_runs(session: Session, *, store_slug: str | None = None, limit: int = 50) -> list[RunSummary]:
-    """The newest runs, running ones first."""
+def list_runs(
+    session: Session, *, store_slug: str | None = None, state: RunState | None = None, limit: int = 50
+) -> list[RunSummary]:
+    """The newest runs, of this state only where one is given, else running ones first."""
     query = select(RunRow, StoreRow).join(StoreRow, StoreRow.id == RunRow.store_id)
     if store_slug is not None:
         query = query.where(StoreRow.slug == store_slug)
-    running_first = case((RunRow.state == "running", 0), else_=1)
-    rows = session.execute(query.order_by(running_first, RunRow.started_at.desc()).limit(limit))
-    return [_run_summary(run, store) for run, store in rows]
+    # One state after the other, so that each is read along an index and nothing is sorted.
+    which = (
+        [RunRow.state == "running", RunRow.state != "running"] if state is None else [RunRow.state == state]
+    )
+    found: list[RunSummary] = []
+    for condition in which:
+        newest = query.where(condition).order_by(RunRow.started_at.desc()).limit(limit - len(found))
+        found += [_run_summary(run, store) for run, store in session.execute(newest)]
+    return found
 
 
 def get_run(session: Session, run_id: str) -> RunSummary:

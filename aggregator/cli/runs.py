@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import get_args
 
 import click
 
@@ -12,6 +13,7 @@ from aggregator.catalog.run_details import get_run_detail, get_run_log
 from aggregator.catalog.stores import list_runs
 from aggregator.cli.output import as_json_option, print_json
 from aggregator.db.session import database
+from aggregator.domain.operations import RunState
 from aggregator.domain.runs import LogLine
 from aggregator.settings import Settings
 
@@ -23,12 +25,13 @@ def runs() -> None:
 
 @runs.command(name="list")
 @click.option("--store", help="Only of this store's slug.")
+@click.option("--state", type=click.Choice(get_args(RunState)), help="Only those of this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @as_json_option
-def list_them(store: str | None, limit: int, as_json: bool) -> None:
+def list_them(store: str | None, state: RunState | None, limit: int, as_json: bool) -> None:
     """List the newest runs with their counts."""
     with database(Settings.from_env()) as sessions, sessions.begin() as session:
-        found = list_runs(session, store_slug=store, limit=limit)
+        found = list_runs(session, store_slug=store, state=state, limit=limit)
     if as_json:
         print_json([asdict(run) for run in found])
         return

@@ -106,6 +106,14 @@ def test_what_is_lost_meanwhile_stays_held_and_its_log_says_why(session: Session
         ask_to_accept(session, held)
 
 
+def test_the_catalogue_does_not_go_back_behind_a_run_released_meanwhile(session: Session, held: str) -> None:
+    ask_to_accept(session, held)
+    assert crawl(session, "6.00").state == "finished"
+    assert accept_next(session) is None
+    assert prices(session) == {Decimal("6.0000")}
+    assert "a newer run of this store was released since" in get_run_log(session, held)[-1].message
+
+
 def test_a_run_that_does_not_exist_cannot_be_accepted(session: Session) -> None:
     with pytest.raises(NotFound):
         ask_to_accept(session, "nowhere")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from aggregator.catalog.ingest import IngestReport, release_run, settle_held_run, stage_offers
 from aggregator.catalog.quarantine import list_quarantine
 from aggregator.catalog.runs import RunTicket, due_stores, open_run
-from aggregator.catalog.stores import NewStore, register_store
+from aggregator.catalog.stores import NewStore, get_run, register_store
 from aggregator.db.models import OfferPriceRow, OfferRow, RunRow, StagedOfferRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.offers import InvalidOffer, RawOffer
@@ -200,12 +200,26 @@ def test_a_held_run_does_not_take_the_catalogue_back_behind_a_newer_one(session:
     held = crawl(session, store, [raw(number, "1000.00") for number in range(40)])
     crawl(session, store, [raw(number, "6.00") for number in range(40)])
     before = written(session)
-    with pytest.raises(
-        Conflict, match=f"a newer run of this store was released since; discard run {held.run}"
-    ):
+    with pytest.raises(Conflict, match=f"run {held.run} is not held"):
         settle_held_run(session, held.run, accept=True)
     assert written(session) == before
-    assert settle_held_run(session, held.run, accept=False).state == "cancelled"
+    assert "replaced by a newer reading" in (get_run(session, held.run).problem or "")
+
+
+def test_a_run_that_got_nothing_leaves_a_held_one_to_be_settled(session: Session, store: str) -> None:
+    crawl(session, store, [raw(number) for number in range(40)])
+    held = crawl(session, store, [raw(number, "1000.00") for number in range(40)])
+    assert crawl(session, store, [], is_complete=False).state == "failed"
+    assert settle_held_run(session, held.run, accept=True).changed == 40
+
+
+def test_of_a_store_that_is_held_each_time_only_the_newest_reading_waits(
+    session: Session, store: str
+) -> None:
+    crawl(session, store, [raw(number) for number in range(40)])
+    runs = [crawl(session, store, [raw(number, "1000.00") for number in range(40)]).run for _ in range(3)]
+    assert [get_run(session, run).state for run in runs] == ["cancelled", "cancelled", "held"]
+    assert session.scalar(select(func.count()).select_from(StagedOfferRow)) == 40
 
 
 def test_an_unknown_run_cannot_be_settled(session: Session) -> None:

@@ -62,6 +62,21 @@ def test_stores_are_listed_with_their_offers_last_run_and_quarantine(session: Se
     assert get_totals(session).pending_offers == 2
 
 
+def test_runs_are_listed_running_ones_first_or_of_one_state(session: Session) -> None:
+    for name in ("zeta", "alpha"):
+        register_store(session, new_store(name))
+    ticket = open_run(session, "zeta", trigger="operator", worker="test")
+    assert ticket is not None
+    ended = [crawl(session, "alpha", ["1.00"]) for _ in range(3)][::-1]
+    session.execute(
+        text("update runs set started_at = started_at + id * interval '1 second' where state <> 'running'")
+    )
+    assert [run.id for run in list_runs(session)] == [ticket.public_id, *ended]
+    assert [run.id for run in list_runs(session, limit=2)] == [ticket.public_id, ended[0]]
+    assert [run.id for run in list_runs(session, state="finished", limit=2)] == ended[:2]
+    assert list_runs(session, state="held") == []
+
+
 def test_a_store_registered_twice_is_one_store_and_a_taken_slug_is_refused(session: Session) -> None:
     first = register_store(session, new_store("alpha"))
     assert register_store(session, new_store("alpha", "https://www.alpha.example/shop")).id == first.id

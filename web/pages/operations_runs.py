@@ -10,13 +10,14 @@ from aggregator.catalog.ingest import settle_held_run
 from aggregator.catalog.run_details import get_run_detail, get_run_log
 from aggregator.catalog.runs import cancel_run
 from aggregator.catalog.stores import list_runs
+from aggregator.domain.operations import RunState
 from web import context
 from web.db import current_session
 from web.operators import account_id, operators_blueprint
 from web.permissions import needs
 
 pages = operators_blueprint("operations_runs", __name__, "/operations/runs")
-_STATES = ("running", "held", "failed", "finished", "cancelled")
+_STATES: tuple[RunState, ...] = ("running", "held", "failed", "finished", "cancelled")
 
 
 @pages.get("")
@@ -24,10 +25,10 @@ _STATES = ("running", "held", "failed", "finished", "cancelled")
 def index() -> str:
     """The newest runs of every store, or of one."""
     slug = request.args.get("store") or None
-    state = request.args.get("state", "")
-    runs = list_runs(current_session(), store_slug=slug, limit=200 if state else 60)
-    shown = [run for run in runs if state not in _STATES or run.state == state]
-    return render_template("operations/runs.html", runs=shown, store_slug=slug, state=state, states=_STATES)
+    asked = request.args.get("state", "")
+    state = next((known for known in _STATES if known == asked), None)
+    runs = list_runs(current_session(), store_slug=slug, state=state, limit=60)
+    return render_template("operations/runs.html", runs=runs, store_slug=slug, state=state, states=_STATES)
 
 
 @pages.get("/<run_id>")
