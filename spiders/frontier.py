@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from aggregator.catalog.circuits import find_crawl_state
 from aggregator.catalog.page_plans import KnownPage, PagePlan, PagePlanner
 from aggregator.catalog.page_visits import (
+    feed_validators,
     frontier_problem,
     has_frontier,
+    keep_feed,
     keep_frontier,
     known_pages,
     known_sitemaps,
@@ -23,7 +25,15 @@ from aggregator.catalog.page_visits import (
 )
 from aggregator.catalog.runs import RunTicket
 from aggregator.db.session import Sessions
-from aggregator.domain.crawling import KnownSitemap, ListedPage, PageVisit, PlannedPage
+from aggregator.domain.crawling import (
+    NO_VALIDATORS,
+    FeedVisit,
+    KnownSitemap,
+    ListedPage,
+    PageVisit,
+    PlannedPage,
+    Validators,
+)
 
 _CHUNK = 1000
 
@@ -34,6 +44,7 @@ class PageFrontier:
     def __init__(self) -> None:
         self.problem: str | None = None
         self.plan: PagePlan | None = None
+        self.feed: FeedVisit | None = None
         self.pages_read = self.pages_without_offers = 0
         self._waiting: deque[PlannedPage] = deque()
         self._visits: list[PageVisit] = []
@@ -91,6 +102,10 @@ class PageFrontier:
         noted, self._visits = self._visits, []
         return noted
 
+    def feed_validators(self, url: str) -> Validators:
+        """What a feed can be asked for by."""
+        return NO_VALIDATORS
+
     def _new_planner(self) -> PagePlanner:
         return PagePlanner({}, now=datetime.now(UTC), seed="")
 
@@ -131,6 +146,17 @@ class StoredFrontier(PageFrontier):
     def sitemaps(self) -> list[KnownSitemap]:
         """Those of the run that was released last."""
         return self._sitemaps
+
+    def feed_validators(self, url: str) -> Validators:
+        """Those of the run that was released last, if nothing else changed the catalogue since."""
+        with self._sessions.begin() as session:
+            return feed_validators(session, self._ticket.store_id, url, reader=self._reader)
+
+    def keep_feed(self) -> None:
+        """Write down what came of the run's feed, when all of it was handed on."""
+        if self.feed is not None:
+            with self._sessions.begin() as session:
+                keep_feed(session, self._ticket.run_id, self.feed, reader=self._reader)
 
     def _new_planner(self) -> PagePlanner:
         options = self._ticket.store.options

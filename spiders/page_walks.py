@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from aggregator.domain.crawling import PageVisit, PlannedPage
+from aggregator.domain.crawling import NO_VALIDATORS, FeedVisit, PageVisit, PlannedPage
 from aggregator.domain.errors import FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import HandOffLine, Store
 from aggregator.fetching import Answer, Fetcher
+from aggregator.fetching.fetcher import Download
 from spiders.frontier import PageFrontier
 from spiders.item_lines import Listed
 from spiders.live_checks import state_of, unknown_state
@@ -43,6 +44,29 @@ def walking(frontier: PageFrontier) -> Iterator[None]:
         yield
     finally:
         _frontier.reset(token)
+
+
+class FollowedFeed:
+    """A feed as it arrives; set `is_lasting` to False where what it says changes with the time of day."""
+
+    def __init__(self, download: Download) -> None:
+        self.is_unchanged = download.is_unchanged
+        self.pieces = download.pieces
+        self.is_lasting = True
+
+
+@contextmanager
+def following_feed(url: str, fetcher: Fetcher) -> Iterator[FollowedFeed]:
+    """The feed at `url`, asked for conditionally within a run; the block must read it to its end, or raise.
+
+    Where it `is_unchanged` there is nothing to read: every offer of the store counts as checked.
+    """
+    frontier = _frontier.get() or PageFrontier()
+    with fetcher.download(url, validators=frontier.feed_validators(url)) as download:
+        feed = FollowedFeed(download)
+        yield feed
+    validators = download.validators if feed.is_lasting else NO_VALIDATORS
+    frontier.feed = FeedVisit(url, validators, download.is_unchanged)
 
 
 def walk_pages(urls: Iterable[str], fetcher: Fetcher, read: ReadPage) -> Iterator[RawOffer | InvalidOffer]:

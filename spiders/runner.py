@@ -112,6 +112,7 @@ class _Reading:
         if platform.source is not None:
             with walking(frontier):
                 self._read_source(platform.source, store, frontier, sink, progress)
+            frontier.keep_feed()
             return None
         assert platform.spider is not None, f"platform {platform.name} has neither source nor spider"
         return self._read_spider(platform.spider, store, frontier, sink, progress)

@@ -25,7 +25,14 @@ from aggregator.db.models import (
     QuarantinedOfferRow,
     RunRow,
 )
-from aggregator.domain.crawling import KnownSitemap, PageVisit, PlannedPage, Validators
+from aggregator.domain.crawling import (
+    NO_VALIDATORS,
+    FeedVisit,
+    KnownSitemap,
+    PageVisit,
+    PlannedPage,
+    Validators,
+)
 from aggregator.domain.stores import Store
 
 _TABLE = PageVisitRow.__tablename__
@@ -70,7 +77,14 @@ def known_sitemaps(session: Session, store_id: int) -> list[KnownSitemap]:
 def reader_of(store: Store) -> str:
     """Who reads the store's pages now: another version or other rules may read the same page otherwise."""
     rules = json.dumps(
-        [dict(store.reading_rules), repr(store.offer_rules), store.options.get("offer_key"), store.currency],
+        [
+            dict(store.reading_rules),
+            repr(store.offer_rules),
+            store.options.get("offer_key"),
+            store.options.get("columns"),
+            store.currency,
+            store.country,
+        ],
         sort_keys=True,
     )
     return f"{version('click2cart')}/{hashlib.blake2b(rules.encode(), digest_size=8).hexdigest()}"
@@ -131,6 +145,38 @@ def keep_frontier(session: Session, run_id: int, plan: PagePlan, *, reader: str,
             for position, sitemap in enumerate(plan.sitemaps, len(states))
         ),
     )
+
+
+def feed_validators(session: Session, store_id: int, url: str, *, reader: str) -> Validators:
+    """What the store's feed can be asked for by, where the catalogue stands as this feed last said."""
+    row = session.execute(
+        select(PageRow.etag, PageRow.last_modified).where(
+            PageRow.store_id == store_id,
+            PageRow.address_key == address_key(url),
+            PageRow.kind == "feed",
+            PageRow.reader == reader,
+        )
+    ).one_or_none()
+    return Validators(*row) if row is not None else NO_VALIDATORS
+
+
+def keep_feed(session: Session, run_id: int, feed: FeedVisit, *, reader: str) -> None:
+    """Write down that the run has read its feed to the end, or found it unchanged."""
+    session.add(CrawlFrontierRow(run_id=run_id, listed=1, reader=reader))
+    session.add(
+        PageVisitRow(
+            run_id=run_id,
+            position=0,
+            address_key=address_key(feed.url),
+            url=feed.url,
+            kind="feed",
+            state="visited",
+            outcome="unchanged" if feed.is_unchanged else "read",
+            etag=feed.validators.etag,
+            last_modified=feed.validators.last_modified,
+        )
+    )
+    session.flush()
 
 
 def frontier_problem(session: Session, run_id: int) -> str | None:
@@ -196,7 +242,13 @@ def note_visits(session: Session, run_id: int, visits: Sequence[PageVisit]) -> N
 
 
 def take_up_frontier(session: Session, run_id: int, *, attempt: int) -> bool:
-    """Hand what a dead reader staged to the next attempt; False where its listing was not read to the end."""
+    """Hand what a dead reader staged to the next attempt; False where its listing was not read to the end.
+
+    A feed is one file: it is read anew.
+    """
+    feed = select(PageVisitRow.position).where(PageVisitRow.run_id == run_id, PageVisitRow.kind == "feed")
+    if session.scalar(feed) is not None:
+        drop_frontier(session, run_id)
     if not has_frontier(session, run_id):
         return False
     session.execute(
@@ -216,8 +268,8 @@ def build_kept_offers(session: Session, parameters: dict[str, Any]) -> None:
 
     Those of pages answered with 304 are checked; those of pages that were only listed are not. Missed are those of
     pages that gave nothing to read this time: they stay for some days, since a listed page without its offer is
-    a fault more often than a word. Takes `run`, `store` and `is_complete`. Empty for a run that did not walk
-    listed pages.
+    a fault more often than a word. Of a feed answered with 304 all the store's offers are checked. Takes `run`, `store`
+    and `is_complete`. Empty for a run that did neither.
     """
     session.execute(text("drop table if exists kept_offers"))
     session.execute(
@@ -234,6 +286,10 @@ def build_kept_offers(session: Session, parameters: dict[str, Any]) -> None:
                   and exists (select from crawl_frontiers f where f.run_id = :run)
                   and (v.state is null or v.outcome = 'unchanged' or (v.state = 'waiting' and :is_complete)
                        or (v.outcome = 'barren' and p.checked_at > now() - make_interval(days => :missed_days)))
+                union all
+                select o.external_id, true, false
+                from page_visits v join offers o on o.store_id = :store and o.gone_at is null
+                where v.run_id = :run and v.kind = 'feed' and v.outcome = 'unchanged'
             ) held
             group by held.external_id
             """
@@ -263,6 +319,8 @@ def missed_pages(session: Session, run_id: int, store_id: int) -> tuple[int, str
 
 def merge_visits(session: Session, run: RunRow) -> None:
     """Keep what a released run learned of the store's pages, and forget its frontier."""
+    # Whatever else changed the catalogue: a feed that is "not changed" since would not bring it back.
+    session.execute(delete(PageRow).where(PageRow.store_id == run.store_id, PageRow.kind == "feed"))
     frontier = session.get(CrawlFrontierRow, run.id)
     if frontier is None:
         return
@@ -273,6 +331,8 @@ def merge_visits(session: Session, run: RunRow) -> None:
         "reader": frontier.reader,
         "missed_days": MISSED_DAYS,
     }
+    if run.is_complete:
+        session.execute(text(_LEARN_FEED), {**parameters, "attempt": run.attempt})
     for statement in _LEARN if run.is_complete else _LEARN[:3]:
         session.execute(text(statement), parameters)
     session.execute(text(_FORGET_QUARANTINED), {**parameters, "attempt": run.attempt})
@@ -351,6 +411,20 @@ _LEARN = (
             and (v.state = 'waiting' or v.outcome in ('failed', 'gone', 'refused')))
     """,
 )
+
+# Only where all of it could be read: of the rest, "not changed" would say nothing.
+_LEARN_FEED = """
+    insert into pages
+        (store_id, address_key, url, kind, etag, last_modified, reader, first_seen_at, checked_at, checks)
+    select :store, v.address_key, v.url, 'feed', v.etag, v.last_modified, :reader, :at, :at, 1
+    from page_visits v
+    where v.run_id = :run and v.kind = 'feed'
+      and not exists (
+          select from quarantined_offers q where q.run_id = :run and q.attempt = :attempt)
+    on conflict (store_id, address_key) do update
+    set url = excluded.url, kind = excluded.kind, etag = excluded.etag, last_modified = excluded.last_modified,
+        reader = excluded.reader, holds = '{}', checked_at = excluded.checked_at
+"""
 
 # What nobody could read is read again next time, whatever the page says of itself.
 _FORGET_QUARANTINED = """

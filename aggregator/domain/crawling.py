@@ -62,6 +62,15 @@ class KnownSitemap:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedVisit:
+    """A feed that was read to its end, or answered that it is as it was; `validators` are for the next time."""
+
+    url: str
+    validators: Validators
+    is_unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedPage:
     """A page to fetch, and how to ask whether it changed; `body_digest` is of the body that was read last."""
 

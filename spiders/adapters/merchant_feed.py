@@ -29,6 +29,7 @@ from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name
 from spiders.feed_rows import read_rows
 from spiders.handoffs import fill_template, product_links
 from spiders.live_checks import state_of, unknown_state
+from spiders.page_walks import following_feed
 from spiders.untrusted import address, code, decimal, mapping, price, refused, storable, text, whole
 
 _NAMESPACE = "base.google.com/ns/1.0"
@@ -47,8 +48,14 @@ class MerchantFeedSource:
     def fetch_offers(self, store: Store, fetcher: Fetcher) -> Iterator[RawOffer | InvalidOffer]:
         """Every item. Raises StoreError where the feed breaks off or is none."""
         url = _feed_url(store)
-        for row in read_rows(fetcher.stream(url), url=url, columns=columns_of(store.options)):
-            yield read_item(row, url, country=store.country)
+        now = datetime.now(UTC)
+        with following_feed(url, fetcher) as feed:
+            if feed.is_unchanged:
+                return
+            for row in read_rows(feed.pieces, url=url, columns=columns_of(store.options)):
+                if _will_change(_text(row, "sale_price_effective_date"), now):
+                    feed.is_lasting = False
+                yield read_item(row, url, country=store.country, now=now)
 
 
 def columns_of(options: Mapping[str, str]) -> FeedColumns:
@@ -197,6 +204,11 @@ def _is_now(dates: str | None, now: datetime) -> bool:
     except ValueError:
         return False
     return begins <= now <= ends
+
+
+def _will_change(dates: str | None, now: datetime) -> bool:
+    """Whether a sale begins or ends later, so that the same words will mean another price."""
+    return bool(dates) and _is_now(f"{now.isoformat()}/{(dates or '').rpartition('/')[2].strip()}", now)
 
 
 def _shipping(value: Any, currency: str | None, country: str | None) -> Decimal | None:

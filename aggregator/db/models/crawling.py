@@ -12,12 +12,12 @@ from aggregator.db.base import Row
 
 
 class PageRow(Row):
-    """One page or sitemap of a store, as of the last released run that fetched it."""
+    """One page, sitemap or feed of a store, as of the last released run that fetched it."""
 
     __tablename__ = "pages"
     __table_args__ = (
         Index("uq_pages_store_id_address_key", "store_id", "address_key", unique=True),
-        CheckConstraint("kind in ('page', 'sitemap')", name="kind"),
+        CheckConstraint("kind in ('page', 'sitemap', 'feed')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -37,7 +37,7 @@ class PageRow(Row):
     price_digest: Mapped[bytes | None] = mapped_column(BYTEA)
     # The program and rules that read it: others may read it otherwise, so it is fetched whole again.
     reader: Mapped[str | None]
-    # Keys of the offers that the page yielded; of an index, the addresses of its sitemaps.
+    # Keys of the offers that the page yielded; of an index, the addresses of its sitemaps; of a feed none.
     holds: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
     first_seen_at: Mapped[datetime]
     checked_at: Mapped[datetime | None]
