@@ -71,6 +71,21 @@ def get_quarantined(session: Session, public_id: str) -> QuarantinedOffer:
     return _value(*found)
 
 
+def quarantined_by_store(session: Session, public_ids: Sequence[str]) -> dict[str, list[str]]:
+    """These, by the slugs of their stores; raises NotFound."""
+    rows = session.execute(
+        select(QuarantinedOfferRow.public_id, StoreRow.slug)
+        .join(StoreRow, StoreRow.id == QuarantinedOfferRow.store_id)
+        .where(QuarantinedOfferRow.public_id.in_(public_ids))
+    ).all()
+    if missing := set(public_ids) - {row.public_id for row in rows}:
+        raise NotFound("quarantined offer", min(missing))
+    found: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row.slug):
+        found.setdefault(row.slug, []).append(row.public_id)
+    return found
+
+
 def choose_candidate(
     session: Session, public_id: str, field: str, source: str, *, account_id: int | None = None
 ) -> None:
@@ -111,9 +126,14 @@ def discard_quarantined(session: Session, public_ids: Sequence[str], *, account_
 
 
 def open_quarantined_rows(
-    session: Session, store_id: int, *, public_ids: Sequence[str] | None, reason: str | None
+    session: Session,
+    store_id: int,
+    *,
+    public_ids: Sequence[str] | None,
+    reason: str | None,
+    at_most: int | None = None,
 ) -> list[QuarantinedOfferRow]:
-    """The open ones of a store to be read again, locked; raises Conflict for one that is settled already."""
+    """The open ones of a store to be read again, oldest first, locked; Conflict for one that is settled already."""
     query = select(QuarantinedOfferRow).where(QuarantinedOfferRow.store_id == store_id)
     if public_ids is not None:
         query = query.where(QuarantinedOfferRow.public_id.in_(public_ids))
@@ -121,7 +141,7 @@ def open_quarantined_rows(
         query = query.where(QuarantinedOfferRow.state == "open")
     if reason is not None:
         query = query.where(QuarantinedOfferRow.reason == reason)
-    rows = list(session.scalars(query.order_by(QuarantinedOfferRow.id).with_for_update()))
+    rows = list(session.scalars(query.order_by(QuarantinedOfferRow.id).limit(at_most).with_for_update()))
     for row in rows:
         if row.state != "open":
             raise Conflict(f"{row.public_id} is {row.state} already")

@@ -31,11 +31,15 @@ _AMOUNTS = ("price", "list_price", "shipping_cost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
-    """`replayed` offers were read again, `left` of those asked for kept too little to be; `run` is their run."""
+    """`replayed` offers were read again, `left` of those asked for kept too little to be; `run` is their run.
+
+    Where there `is_more`, others wait that were too many for once.
+    """
 
     replayed: int
     left: int
     run: IngestReport | None
+    is_more: bool = False
 
 
 def replay_quarantine(
@@ -45,18 +49,27 @@ def replay_quarantine(
     public_ids: Sequence[str] | None = None,
     reason: str | None = None,
     vouched: bool = False,
+    at_most: int | None = None,
     account_id: int | None = None,
 ) -> ReplayReport:
     """Read what waits (these, or all of a store, or those of one reason) again and release what is now readable.
 
-    Prices that leapt are left alone unless `vouched`: then a person says that they are right. What is refused again
-    waits anew. Raises NotFound, InvalidInput for doubted prices asked for by name without a voucher, and Conflict where
-    the store is being crawled or one of them is settled already.
+    Of many the oldest `at_most` are read. Prices that leapt are left alone unless `vouched`: then a person says that
+    they are right. What is refused again waits anew. Raises NotFound, InvalidInput for doubted prices asked for by name
+    without a voucher, and Conflict where the store is being crawled or one of them is settled already.
     """
     store = session.scalar(select(StoreRow).where(StoreRow.slug == slug))
     if store is None:
         raise NotFound("store", slug)
-    rows = open_quarantined_rows(session, store.id, public_ids=public_ids, reason=reason)
+    rows = open_quarantined_rows(
+        session,
+        store.id,
+        public_ids=public_ids,
+        reason=reason,
+        at_most=None if at_most is None else at_most + 1,
+    )
+    is_more = at_most is not None and len(rows) > at_most
+    rows = rows[:at_most]
     if public_ids is not None and (missing := set(public_ids) - {row.public_id for row in rows}):
         raise NotFound(f"quarantined offer of {slug}", min(missing))
     doubted = [row for row in rows if row.reason in _DOUBTED]
@@ -70,7 +83,7 @@ def replay_quarantine(
     offers = [(row, _read_again(row, store.reading_rules)) for row in chosen]
     readable = [(row, offer) for row, offer in offers if offer is not None]
     if not readable:
-        return ReplayReport(replayed=0, left=len(rows), run=None)
+        return ReplayReport(replayed=0, left=len(rows), run=None, is_more=is_more)
     for row, _ in readable:
         row.state, row.settled_at = "replayed", database_now(session)
     audit.record(
@@ -80,7 +93,7 @@ def replay_quarantine(
     ticket = open_replay(session, slug)
     stage_offers(session, ticket, [offer for _, offer in readable], CrawlCounts())
     report = release_run(session, ticket, is_complete=False, must_judge=not vouched)
-    return ReplayReport(replayed=len(readable), left=len(rows) - len(readable), run=report)
+    return ReplayReport(replayed=len(readable), left=len(rows) - len(readable), run=report, is_more=is_more)
 
 
 def _read_again(row: QuarantinedOfferRow, rules: Mapping[str, str]) -> RawOffer | InvalidOffer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.alarms import raise_alarm, settle_alarms
@@ -50,6 +50,9 @@ def note_run_end(session: Session, run: RunRow) -> None:
             )
         case "failed":
             _note_failure(session, run, store.slug, store.name)
+            is_held = exists().where(RunRow.store_id == run.store_id, RunRow.state == "held")
+            if not session.scalar(select(is_held)):
+                settle_alarms(session, store.slug, "run_held")
         case "finished":
             settle_alarms(session, store.slug, *_OF_FAILURE, "run_held", "store_stale")
             _compare_yield(session, run, store.slug, store.name)

@@ -168,6 +168,16 @@ def test_a_held_run_is_an_alarm_until_it_is_settled_or_the_store_is_well(
     assert kinds(session) == []
 
 
+def test_a_held_run_that_a_broken_off_one_replaced_is_no_alarm_any_more(
+    session: Session, store: StoreRow
+) -> None:
+    crawl(session, offers(40))
+    crawl(session, offers(40, "1000.00"))
+    assert kinds(session) == ["run_held"]
+    crawl(session, offers(10), problem="cannot be reached: no route")
+    assert kinds(session) == ["store_unreachable"]
+
+
 def test_a_smaller_yield_and_a_growing_quarantine_are_alarms(session: Session, store: StoreRow) -> None:
     crawl(session, offers(40))
     broken = [replace(offer, price="call us") for offer in offers(12)]

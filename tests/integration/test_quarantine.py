@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from aggregator.catalog.quarantine import (
     get_quarantined,
     group_quarantine,
     list_quarantine,
+    quarantined_by_store,
 )
 from aggregator.catalog.replays import replay_quarantine
 from aggregator.catalog.run_details import get_run_detail
@@ -258,6 +259,27 @@ def test_an_ignored_reason_waits_for_nobody_but_is_counted(session: Session, sto
     assert (report.new, report.quarantined) == (1, 1)
     assert group_quarantine(session) == []
     assert get_run_detail(session, report.run).rejected == {"no_price": 1}
+
+
+def test_of_too_many_for_once_the_oldest_are_read_and_the_rest_waits(
+    session: Session, store: StoreRow
+) -> None:
+    crawl(session, [replace(raw(number), price="1.299") for number in range(5)])
+    set_offer_rule(session, "shop", "decimal_mark", ",")
+    report = replay_quarantine(session, "shop", reason="ambiguous_price", at_most=3)
+    assert (report.replayed, report.left, report.is_more) == (3, 0, True)
+    assert set(reasons(session)) == {"sku-3", "sku-4"}
+    report = replay_quarantine(session, "shop", reason="ambiguous_price", at_most=3)
+    assert (report.replayed, report.is_more) == (2, False)
+
+
+def test_chosen_offers_are_told_apart_by_their_stores(session: Session, store: StoreRow) -> None:
+    crawl(session, [replace(raw(number), price="?") for number in range(2)])
+    chosen = [offer.id for offer in list_quarantine(session)]
+    assert quarantined_by_store(session, chosen).keys() == {"shop"}
+    assert sorted(quarantined_by_store(session, chosen)["shop"]) == sorted(chosen)
+    with pytest.raises(NotFound):
+        quarantined_by_store(session, [*chosen, "nowhere"])
 
 
 def test_what_kept_too_little_cannot_be_replayed(session: Session, store: StoreRow) -> None:

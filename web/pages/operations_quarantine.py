@@ -12,6 +12,7 @@ from aggregator.catalog.quarantine import (
     get_quarantined,
     group_quarantine,
     list_quarantine,
+    quarantined_by_store,
 )
 from aggregator.catalog.reading_rules import get_reading_rules
 from aggregator.catalog.replays import ReplayReport, replay_quarantine
@@ -23,6 +24,8 @@ from web.permissions import needs
 
 pages = operators_blueprint("operations_quarantine", __name__, "/operations/quarantine")
 _SHOWN = 50
+# A person waits for these; a store may have contradicted itself on half a million pages.
+_READ_AT_ONCE = 2_000
 _STATES = ("open", "settled", "replayed", "discarded")
 
 
@@ -74,7 +77,9 @@ def choose(offer_id: str) -> Response:
     field, source = request.form.get("field", ""), request.form.get("source", "")
     choose_candidate(session, offer_id, field, source, account_id=account_id())
     slug = get_quarantined(session, offer_id).store_slug
-    report = replay_quarantine(session, slug, reason="ambiguous", account_id=account_id())
+    report = replay_quarantine(
+        session, slug, reason="ambiguous", at_most=_READ_AT_ONCE, account_id=account_id()
+    )
     flash(
         _("From now on, the %(field)s is taken from %(source)s.", field=field, source=source)
         + " "
@@ -103,16 +108,13 @@ def settle() -> Response:
             count,
         )
     else:
-        by_store: dict[str, list[str]] = {}
-        for offer_id in chosen:
-            by_store.setdefault(get_quarantined(session, offer_id).store_slug, []).append(offer_id)
         words = " ".join(
             _replayed(
                 replay_quarantine(
                     session, slug, public_ids=ids, vouched=act == "vouch", account_id=account_id()
                 )
             )
-            for slug, ids in sorted(by_store.items())
+            for slug, ids in quarantined_by_store(session, chosen).items()
         )
     flash(words, "quarantine")
     return context.go_to(back_to(url_for("operations_quarantine.index")))
@@ -131,4 +133,6 @@ def _replayed(report: ReplayReport) -> str:
     )
     if report.run.quarantined:
         words += " " + ngettext("%(num)d waits still.", "%(num)d wait still.", report.run.quarantined)
+    if report.is_more:
+        words += " " + _("More wait than are read at once: the next crawl reads them by this rule.")
     return str(words)
