@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -67,6 +67,8 @@ class StorePlatform:
     handoff: HandOffBuilder
     options: tuple[str, ...] = ()
     secret_options: tuple[str, ...] = ()
+    # What every store of the platform begins with, however it was found, such as how old a licence lets prices be.
+    default_options: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache

@@ -207,7 +207,7 @@ def new_store(result: Mapping[str, Any], confirmed: Confirmation, *, seal: Seal)
         crawl_interval=confirmed.crawl_interval,
         shipping=confirmed.shipping,
         shipping_source="operator" if confirmed.shipping else None,
-        options={**(result.get("options") or {}), **given},
+        options={**platform.default_options, **(result.get("options") or {}), **given},
         secret_options=seal(secrets) if secrets else {},
         detection=result,
     )

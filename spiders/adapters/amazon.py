@@ -201,8 +201,6 @@ def detect(evidence: Evidence) -> Detection:
         sources=(Source(kind="creators_api", url=API),),
         name="Amazon",
         country=country,
-        # Its licence: what was fetched longer ago than a day must not be shown.
-        options={"max_age_hours": "24"},
     )
 
 
@@ -242,4 +240,6 @@ platform = StorePlatform(
     handoff=HandOffBuilder(kind="cart_link", build=build_handoff),
     options=(*_ASKS, "partner_tag", "marketplace", "credential_version", "token_url", "cart_link", "api_url"),
     secret_options=("credential_id", "credential_secret"),
+    # Its licence: what was fetched longer ago than a day must not be shown.
+    default_options={"max_age_hours": "24"},
 )

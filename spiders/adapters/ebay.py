@@ -218,8 +218,6 @@ def detect(evidence: Evidence) -> Detection:
         sources=(Source(kind="browse_api", url=f"{API}/buy/browse/v1"),),
         name="eBay",
         country=country,
-        # Its licence: what was fetched longer ago than six hours must not be shown.
-        options={"max_age_hours": "6"},
     )
 
 
@@ -252,4 +250,6 @@ platform = StorePlatform(
     handoff=HandOffBuilder(kind="product_link", build=product_links),
     options=(*_ASKS, "marketplace", "affiliate_campaign", "api_url"),
     secret_options=("client_id", "client_secret", "access_token"),
+    # Its licence: what was fetched longer ago than six hours must not be shown.
+    default_options={"max_age_hours": "6"},
 )

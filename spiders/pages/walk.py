@@ -119,7 +119,7 @@ def _walk(
     node: LexborNode | None = start
     visited = depth = title_depth = 0
     is_before_title = True
-    while node is not None and visited < _MOST_NODES and len(pieces) < most:
+    while node is not None and visited < _MOST_NODES:
         visited += 1
         child: LexborNode | None = None
         tag = node.tag or "-"
@@ -132,12 +132,16 @@ def _walk(
                 if most != MOST_PIECES and is_end(piece):
                     break
                 pieces.append(piece)
+                if len(pieces) >= most:
+                    break
         elif tag[0] != "-" and tag not in _NEVER_SHOWN:
             inner = _enter(node, tag, frame, chain)
             if inner is not None:
                 child = node.first_child
                 if tag in _SPEAKING:
                     _add_value(pieces, node, inner)
+                    if len(pieces) >= most:
+                        break
                 if child is not None:
                     frame = inner
                     depth += 1
