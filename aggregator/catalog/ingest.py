@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import exists, or_, select, text, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.circuits import judge_lastmod
 from aggregator.catalog.judgement import Limits, judge_run
 from aggregator.catalog.locks import lock_catalogue
-from aggregator.catalog.merging import compare_run, merge_run
+from aggregator.catalog.merging import StagedKeys, compare_run, count_keys, merge_run
 from aggregator.catalog.page_visits import drop_frontier, merge_visits, missed_pages
 from aggregator.catalog.price_jumps import doubt_jumps
 from aggregator.catalog.run_alarms import note_run_end
@@ -25,7 +25,6 @@ from aggregator.catalog.staging import (
     drop_staging,
     encode_offers,
     is_staging,
-    staging_table,
 )
 from aggregator.db.audit import record
 from aggregator.db.copy import copy_rows
@@ -122,11 +121,13 @@ def release_run(
     if run is None:
         raise Conflict(f"run {ticket.public_id} was cancelled or taken over")
     run.is_complete, run.problem = is_complete, problem
-    if not is_staging(session, run.id):
+    has_staged = is_staging(session, run.id)
+    if not has_staged:
         begin_staging(session, run.id)
-    elif _count_rows(session, run) + sum(count_rejected(session, run).values()) != run.seen:
+    staged = count_keys(session, run.id)
+    if has_staged and staged.rows + sum(count_rejected(session, run).values()) != run.seen:
         return _give_up_lost(session, run)
-    return _release(session, run, must_judge=must_judge)
+    return _release(session, run, staged, must_judge=must_judge)
 
 
 def settle_held_run(
@@ -142,7 +143,7 @@ def settle_held_run(
     record(session, account_id, "run_accepted" if accept else "run_discarded", f"run:{public_id}")
     _log(session, run, f"A person {'accepted' if accept else 'discarded'} what was held.")
     if accept:
-        return _release(session, run, must_judge=False)
+        return _release(session, run, count_keys(session, run.id), must_judge=False)
     drop_staging(session, run.id)
     drop_frontier(session, run.id)
     run.state, run.problem = "cancelled", f"discarded: {run.problem}"
@@ -168,12 +169,12 @@ def lock_held_run(session: Session, public_id: str, *, accept: bool) -> RunRow:
     )
     if session.scalar(select(newer)):
         raise Conflict(f"a newer run of this store was released since; discard run {public_id}")
-    if not is_staging(session, run.id) or _count_rows(session, run) != run.staged:
+    if not is_staging(session, run.id) or count_keys(session, run.id).rows != run.staged:
         raise Conflict(f"what run {public_id} read was lost in a crash of the database; discard it")
     return run
 
 
-def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport:
+def _release(session: Session, run: RunRow, staged: StagedKeys, *, must_judge: bool) -> IngestReport:
     lock_catalogue(session)
     began = time.monotonic()
     now = database_now(session)
@@ -187,7 +188,7 @@ def _release(session: Session, run: RunRow, *, must_judge: bool) -> IngestReport
     limits = Limits.of_store(
         session.execute(select(StoreRow.judgement_limits).where(StoreRow.id == run.store_id)).scalar_one()
     )
-    comparison = compare_run(session, run, parameters)
+    comparison = compare_run(session, run, staged, parameters)
     missed, example = missed_pages(session, run.id, run.store_id)
     if missed:
         words = f"Pages that held offers and gave nothing to read: {missed}, such as {example}; what they held is kept."
@@ -271,10 +272,6 @@ def _give_up_lost(session: Session, run: RunRow) -> IngestReport:
     _log(session, run, f"Broken off: {_LOST}.", "error")
     note_run_end(session, run)
     return _report(run)
-
-
-def _count_rows(session: Session, run: RunRow) -> int:
-    return int(session.scalar(text(f"select count(*) from {staging_table(run.id)}")) or 0)
 
 
 def _log(session: Session, run: RunRow, message: str, level: LogLevel = "info", **data: object) -> None:

@@ -54,18 +54,49 @@ class Comparison:
     met: int
     kept: int
     vanished: int
+    last_position: int
 
 
-def compare_run(session: Session, run: RunRow, parameters: dict[str, Any]) -> Comparison:
-    """Settle repeated keys, then build `release`. `parameters` are run, attempt, store, now and is_complete."""
-    staged = staging_table(run.id)
+@dataclass(frozen=True, slots=True)
+class StagedKeys:
+    """What stands in a run's staging rows: `rows`, of so many different `keys`, up to `last_position` (-1 for none)."""
+
+    rows: int
+    keys: int
+    last_position: int
+
+
+def count_keys(session: Session, run_id: int) -> StagedKeys:
+    """Count a run's staging rows in one pass; nobody else may write them meanwhile."""
     # Each hash table holds one short row an offer; plans for a million offers gain nothing from being compiled.
     session.execute(text("set local work_mem = '128MB'"))
     session.execute(text("set local jit = off"))
-    _settle_repeats(session, staged, parameters)
+    # PostgreSQL takes the keys of a partition without statistics for few, which several workers would gather in vain.
+    session.execute(text("set local max_parallel_workers_per_gather = 0"))
+    counted = session.execute(
+        text(
+            f"""
+            select coalesce(sum(times), 0) as rows, count(*) as keys, coalesce(max(position), -1) as last_position
+            from (
+                select count(*) as times, max(position) as position from {staging_table(run_id)} group by external_id
+            ) k
+            """
+        )
+    ).one()
+    session.execute(text("set local max_parallel_workers_per_gather = default"))
+    return StagedKeys(rows=int(counted.rows), keys=counted.keys, last_position=counted.last_position)
+
+
+def compare_run(
+    session: Session, run: RunRow, staged_keys: StagedKeys, parameters: dict[str, Any]
+) -> Comparison:
+    """Settle repeated keys, then build `release`. `parameters` are run, attempt, store, now and is_complete."""
+    staged = staging_table(run.id)
+    read = staged_keys.keys
+    if staged_keys.rows > read:
+        _settle_repeats(session, staged, parameters)
     build_kept_offers(session, parameters)
     _refused_keys(session, parameters)
-    read = int(session.scalar(text(f"select count(*) from {staged}")) or 0)
     is_first = not session.scalar(
         text("select exists (select from offers where store_id = :store)"), parameters
     )
@@ -94,22 +125,21 @@ def compare_run(session: Session, run: RunRow, parameters: dict[str, Any]) -> Co
         met=met,
         kept=kept.all,
         vanished=counts.vanished,
+        last_position=staged_keys.last_position,
     )
 
 
 def _settle_repeats(session: Session, staged: str, parameters: dict[str, Any]) -> None:
     """Of a key that was listed twice the last listing counts; one that says otherwise goes to quarantine."""
     session.execute(text("drop table if exists repeated"))
-    repeated = session.execute(
+    session.execute(
         text(
             f"""
             create temporary table repeated on commit drop as
             select external_id, max(position) as position from {staged} group by external_id having count(*) > 1
             """
         )
-    ).rowcount  # type: ignore[attr-defined]  # a cursor result
-    if not repeated:
-        return
+    )
     session.execute(
         text(
             f"""
@@ -243,15 +273,14 @@ def _insert_new(session: Session, comparison: Comparison) -> int:
     """New offers and the beginning of their history; their ids follow the order in which the store lists them."""
     if not comparison.new:
         return 0
-    last = comparison.staged
     base = session.scalar(
         text(
-            f"""
-            select setval(sequence, nextval(sequence) + (select max(position) + 1 from {last}))
-                   - (select max(position) + 1 from {last})
+            """
+            select setval(sequence, nextval(sequence) + :places) - :places
             from (select cast(pg_get_serial_sequence('offers', 'id') as regclass) as sequence) s
             """
-        )
+        ),
+        {"places": comparison.last_position + 1},
     )
     # An id that nobody can guess without both seeds: gen_random_uuid() costs ten times as much for each offer.
     seeds = {name: secrets.randbits(63) for name in ("seed", "other_seed")}

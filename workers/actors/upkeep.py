@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import dramatiq
 
+from aggregator.catalog.bulk_loading import validate_foreign_keys
 from aggregator.catalog.host_politeness import forget_old_hosts
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.price_ages import hide_aged_prices
@@ -23,6 +24,8 @@ def forget_old_rows() -> None:
     retention = Retention.from_settings(context.settings)
     with context.sessions.begin() as session:
         forget_old_hosts(session)
+    with context.sessions.begin() as session:
+        validate_foreign_keys(session)
     deleted = True
     while deleted:
         with context.sessions.begin() as session:

@@ -18,18 +18,21 @@ from aggregator.domain.errors import EnvironmentProblem
 SUPERUSER = "postgres"
 OUR_SETTINGS = "click2cart.conf"
 
-# What an administrator sets with ALTER SYSTEM wins over these.
+# What an administrator sets with ALTER SYSTEM wins over these. Nothing follows this server's log (backups are dumps),
+# so what fills new files need not be written to it, too.
 SETTINGS = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
 max_connections = 100
-shared_buffers = '256MB'
+shared_buffers = '{shared_buffers}MB'
 effective_cache_size = '1GB'
 work_mem = '16MB'
 maintenance_work_mem = '128MB'
 max_wal_size = '2GB'
+wal_level = minimal
+max_wal_senders = 0
 wal_compression = on
 random_page_cost = 1.1
 jit = off
@@ -139,7 +142,14 @@ def check_major(layout: DataLayout) -> None:
 
 def write_settings(layout: DataLayout, account: ServiceAccount | None, *, port: int) -> None:
     """Write the settings of the next start."""
-    write_private(layout.cluster / OUR_SETTINGS, SETTINGS.format(port=port).encode(), owner=account)
+    settings = SETTINGS.format(port=port, shared_buffers=_shared_buffers())
+    write_private(layout.cluster / OUR_SETTINGS, settings.encode(), owner=account)
+
+
+def _shared_buffers() -> int:
+    """Megabytes: a quarter of the machine's memory, which is taken as the data grows, and 1 GB at most."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return min(max(memory // 4, 128), 1024)
 
 
 def port_used_last(layout: DataLayout) -> int | None:
