@@ -19,6 +19,8 @@ Click2CartError                 anything we can explain in one line
 
 from __future__ import annotations
 
+from aggregator.domain.masked_addresses import mask_address
+
 
 class Click2CartError(Exception):
     """Root of the family. `str(error)` is one line fit for a person; `exit_code` is the command line's."""
@@ -94,13 +96,13 @@ class NotDelivered(Click2CartError):
 
 
 class StoreError(Click2CartError):
-    """A store could not be read; `url` is the address concerned."""
+    """A store could not be read; `url` is the address concerned, of which the message leaves out keys and passwords."""
 
     exit_code = 1
 
     def __init__(self, url: str, problem: str) -> None:
         self.url, self.problem = url, problem
-        super().__init__(f"{url}: {problem}")
+        super().__init__(f"{mask_address(url)}: {problem}")
 
 
 class FetchRefused(StoreError):

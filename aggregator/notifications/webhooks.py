@@ -67,9 +67,9 @@ class WebhookSender:
                 max_seconds=_SECONDS,
             )
         except FetchRefused as error:
-            raise NotDelivered(notice.recipient, str(error), is_final=True) from error
+            raise NotDelivered(notice.recipient, error.problem, is_final=True) from error
         except StoreError as error:
-            raise NotDelivered(notice.recipient, str(error)) from error
+            raise NotDelivered(notice.recipient, error.problem) from error
         if not 200 <= answer.status < 300:
             raise NotDelivered(
                 notice.recipient, f"answered HTTP {answer.status}", is_final=answer.status == _GONE
