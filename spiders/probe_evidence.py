@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from aggregator.domain.crawling import NO_VALIDATORS
 from aggregator.domain.errors import StoreError
 from aggregator.domain.stores import Page
 from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Answer, Fetcher
 from aggregator.fetching.answers import gunzipped_if_gzip
+from aggregator.fetching.fetcher import Download
 from aggregator.settings import Settings
 from spiders.html_trees import is_too_deep, is_too_wide
 
@@ -44,12 +47,15 @@ class RememberingFetcher(Fetcher):
             lambda: super(RememberingFetcher, self).post_json(url, document, headers=headers, **options),
         )
 
-    def stream(self, url: str, **options: Any) -> Iterator[bytes]:
-        """As Fetcher.stream; of an address that was asked before, the beginning that is remembered."""
+    @contextmanager
+    def download(self, url: str, **options: Any) -> Iterator[Download]:
+        """As Fetcher.download; of an address that was asked before, the beginning that is remembered."""
         if not self.knows(url):
-            return super().stream(url, **options)
+            with super().download(url, **options) as download:
+                yield download
+            return
         answer = self.get(url).expect_ok()
-        return gunzipped_if_gzip([answer.body], url=answer.url)
+        yield Download(False, NO_VALIDATORS, gunzipped_if_gzip([answer.body], url=answer.url))
 
     def knows(self, url: str, document: Any = None) -> bool:
         """Whether asking (without headers) would cost no request."""
