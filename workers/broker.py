@@ -39,6 +39,16 @@ def broker_answers(redis_url: str) -> bool:
         return False
 
 
+def start_worker(threads: int) -> dramatiq.Worker:
+    """A worker in this process that takes jobs from all queues of the broker that is set now."""
+    broker = dramatiq.get_broker()
+    # dramatiq's own command says so; what watches over time limits starts at it.
+    broker.emit_after("process_boot")
+    worker = dramatiq.Worker(broker, worker_threads=threads)
+    worker.start()
+    return worker
+
+
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -49,8 +59,7 @@ def run_worker(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with working(settings) as context:
         load_actors()
-        worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=settings.worker_threads)
-        worker.start()
+        worker = start_worker(settings.worker_threads)
         with beating(context.sessions, "worker"):
             try:
                 stop.wait()

@@ -18,7 +18,8 @@ _A_DAY = 24 * 3600 * 1000
 
 
 # The clock asks again for what was not done, so the queue need not try again by itself.
-@dramatiq.actor(max_retries=0, time_limit=_A_DAY, notify_shutdown=True, queue_name="crawling")
+# Whatever else waits goes first when a thread is free: a crawl may take hours, all else takes minutes.
+@dramatiq.actor(max_retries=0, time_limit=_A_DAY, notify_shutdown=True, priority=10, queue_name="crawling")
 def crawl_store(slug: str) -> None:
     """Crawl one store if it is due; harmless when it is not, or when another worker was quicker."""
     context = current()

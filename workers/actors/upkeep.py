@@ -17,7 +17,7 @@ from workers.context import current
 AGEING_SECONDS = 300
 
 
-@dramatiq.actor(max_retries=0, queue_name="upkeep")
+@dramatiq.actor(max_retries=0, time_limit=3_600_000, queue_name="upkeep")
 def forget_old_rows() -> None:
     """Delete what is past its time, in small transactions."""
     context = current()
