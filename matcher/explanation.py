@@ -10,7 +10,7 @@ from aggregator.domain.identifiers import compact_code, read_gtin, shown_gtin
 from aggregator.domain.products import Evidence
 from matcher.comparison import Levels
 from matcher.features import Features
-from matcher.model import ALL_COMPARISONS, MatchModel
+from matcher.model import ALL_COMPARISONS, MatchModel, probability_of
 from matcher.preparation import PreparedCatalogue
 from matcher.safety import is_safe
 
@@ -41,8 +41,8 @@ def explain(
     `levels` and `features` are the pair's rows (ALL_COMPARISONS, FEATURES). What weighs nothing is left out.
     """
     found = []
-    for name, values in model.forest_values(features[np.newaxis]).items():
-        weight = round(float(values[0]), 12)
+    for name, leaves in model.forest_values(features[np.newaxis]).items():
+        weight = round(float(leaves[0]), 12)
         if weight:
             level = "against" if weight < 0 else "for"
             found.append(Evidence(name, level, weight, _FOREST_SENTENCES[name][level]))
@@ -56,7 +56,8 @@ def explain(
             )
             found.append(Evidence(comparison.name, level, weight, sentence))
     found.sort(key=lambda evidence: (-abs(evidence.weight), evidence.comparison))
-    if not is_safe(levels[np.newaxis], features[np.newaxis])[0]:
+    row, values = levels[np.newaxis], features[np.newaxis]
+    if not is_safe(row, values, probability_of(model.score(row, values)))[0]:
         found.append(Evidence("caution", "person_decides", 0.0, _CAUTION))
     return (
         *found,

@@ -14,7 +14,7 @@ from aggregator.domain.errors import InvalidInput
 from matcher.comparison import COMPARISONS, Comparison, Levels
 from matcher.context import CONTEXT_COMPARISONS, Scores
 from matcher.features import PAIR_FEATURES, Features
-from matcher.safety import is_first_choice, is_safe
+from matcher.safety import LEAST_IF_IDENTIFIED, is_first_choice, is_identified, is_safe
 from matcher.standing import STANDING_FEATURES
 from matcher.trees import Forest
 
@@ -110,15 +110,18 @@ class MatchModel:
         return self.prior + weights + forests["standing"] + forests["whole"]
 
     def cautious(self, scores: Scores, levels: Levels, features: Features) -> Scores:
-        """Log-odds for merging without a person, never above `scores`.
+        """Log-odds for merging without a person, to be held against `automatic`.
 
+        Pairs that share an identifier or a rare model code reach it from `matcher.safety.LEAST_IF_IDENTIFIED` on.
         Pairs that `matcher.safety` forbids are no more than doubtful, however high. Pairs that both have better
         fits stay just below `automatic`: they follow these fits into a cluster and never tie two clusters alone,
         for each of two sister products has its own wording in several stores.
         """
-        most = np.where(is_first_choice(levels), np.inf, log_odds(self.automatic) - _JUST_BELOW)
-        most[~is_safe(levels, features)] = log_odds(self.doubtful)
-        return np.minimum(scores, most)
+        automatic = log_odds(self.automatic)
+        lifted = scores + (automatic - log_odds(LEAST_IF_IDENTIFIED)) * is_identified(levels)
+        most = np.where(is_first_choice(levels, features), np.inf, automatic - _JUST_BELOW)
+        most[~is_safe(levels, features, probability_of(scores))] = log_odds(self.doubtful)
+        return np.minimum(lifted, most)
 
     def forest_values(self, features: Features) -> dict[str, Scores]:
         """What each forest adds to the log-odds of pairs (pairs x FEATURES)."""

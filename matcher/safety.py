@@ -1,21 +1,35 @@
-"""When evidence is good enough to merge without a person: several things speak for it, nothing plain against it."""
+"""When evidence is good enough to merge without a person: several things speak for it, nothing plain against it.
+
+What is asked depends on the kind of evidence, the same for every catalogue. A shared identifier or rare model code
+needs less probability; titles alone must leave less over on both sides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from matcher.comparison import COMPARISONS, Comparison, Levels
-from matcher.context import CONTEXT_COMPARISONS
+from matcher.context import CONTEXT_COMPARISONS, Scores
 from matcher.features import PAIR_FEATURES, Features
 
+Flags = npt.NDArray[np.bool_]
+_Said = Callable[..., Flags]
+
+# Identified pairs are merged from this probability on, others from the model's own threshold.
+LEAST_IF_IDENTIFIED = 0.7
+_EQUAL_CODE = ("equal", "equal_and_more", "equal_and_different")
+IDENTIFYING: Mapping[str, tuple[str, ...]] = {
+    "gtin": ("equal",),
+    "part_number": ("equal",),
+    "model_code": _EQUAL_CODE,
+}
 # The same for every catalogue: a high probability alone does not merge what one of these forbids.
 FORBIDDING: Mapping[str, tuple[str, ...]] = {
     "gtin": ("different",),
-    "model_code": ("alike_but_different", "conflict", "common_and_different"),
-    "measure": ("conflict",),
+    "model_code": ("alike_but_different", "common_and_different"),
     "colour": ("conflict",),
     "edition": ("conflict",),
     "pack": ("different",),
@@ -36,28 +50,46 @@ SUPPORTING: Mapping[str, tuple[str, ...]] = {
     "colour": ("equal",),
 }
 _LEAST_SUPPORT = 2
-_EQUAL_CODE = ("equal", "equal_and_more", "equal_and_different")
 _RIVAL_AS_GOOD = ("far_behind", "behind", "a_little_behind", "just_behind", "level")
+_RIVAL_BEHIND = ("ahead", "well_ahead", "far_ahead")
+_RIVAL_FAR_BEHIND = ("well_ahead", "far_ahead")
+_ONLY_FAR_AHEAD = ("well_ahead", "far_ahead", "alone")
+# Of titles alone: what each leaves over, as a share of the rarest word there can be, and how alike they are.
+_RARE_LEFT_OVER = 0.6
+_RARE_LEFT_OVER_AT_OTHER_PRICES = 0.45
+_VERY_RARE_LEFT_OVER = 0.85
+_ALIKE = 0.7
+_SURE = 0.9
+_SURE_DESPITE_OTHER_CODES = 0.8
 
 
-def is_safe(levels: Levels, features: Features) -> npt.NDArray[np.bool_]:
+def is_identified(levels: Levels) -> Flags:
+    """Whether pairs share a bar code, a part number or a rare model code (pairs x ALL_COMPARISONS)."""
+    found = np.zeros(len(levels), dtype=bool)
+    for comparison, names in IDENTIFYING.items():
+        found |= _said(levels)(comparison, *names)
+    return found
+
+
+def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
     """Whether pairs may be merged by themselves (pairs x ALL_COMPARISONS, pairs x FEATURES)."""
-
-    def said(comparison: str, *names: str) -> npt.NDArray[np.bool_]:
-        column, known = _columns[comparison]
-        return np.isin(levels[:, column], [known.level_names.index(name) for name in names])
-
+    said = _said(levels)
     forbidden = np.zeros(len(levels), dtype=bool)
     for comparison, names in FORBIDDING.items():
         forbidden |= said(comparison, *names)
-    # A number may be anything; beside an equal code it says little.
-    forbidden |= said("number", "conflict") & ~said("model_code", *_EQUAL_CODE)
+    # Each fits the other best and a rival of the same store clearly worse: then one of them may say more.
+    stands_out = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND) & ~said("brand", "different")
+    says_more = said("model_code", "equal_and_more") & stands_out
+    forbidden |= said("measure", "conflict") & ~(says_more | (said("model_code", "equal") & stands_out))
+    forbidden |= said("number", "conflict") & ~is_identified(levels)
     # Where another offer of the same store fits as well, only an equal code tells which of them it is.
     forbidden |= said("rival", *_RIVAL_AS_GOOD) & ~said("model_code", "equal", "equal_and_more")
     # An accessory names what it is for, and has a brand or a code of its own.
-    of_its_own = said("brand", "different") | said("model_code", "equal_and_more")
+    of_its_own = said("brand", "different") | (said("model_code", "equal_and_more") & ~says_more)
     forbidden |= said("accessory", "only_one") & of_its_own
-    forbidden |= features[:, PAIR_FEATURES.index("sister_codes")] > 0
+    forbidden |= (_feature(features, "sister_codes") > 0) & ~says_more
+    forbidden |= _is_other_code(said, probabilities)
+    forbidden |= ~is_identified(levels) & _leaves_too_much(said, features, probabilities)
     support = np.zeros(len(levels), dtype=np.int8)
     for comparison, names in SUPPORTING.items():
         support += said(comparison, *names)
@@ -65,12 +97,64 @@ def is_safe(levels: Levels, features: Features) -> npt.NDArray[np.bool_]:
     return np.asarray(~forbidden & enough)
 
 
-def is_first_choice(levels: Levels) -> npt.NDArray[np.bool_]:
-    """Whether at least one of the two fits no other offer better, or their bar codes are equal."""
-    column, known = _columns["choice"]
-    neither = levels[:, column] == known.level_names.index("neither")
-    column, known = _columns["gtin"]
-    return np.asarray(~neither | (levels[:, column] == known.level_names.index("equal")))
+def is_first_choice(levels: Levels, features: Features) -> Flags:
+    """Whether at least one of the two fits no other offer better, or they share what no rival can share.
+
+    That is a bar code, or a model code where nothing measured or counted differs and no very rare word is left
+    over on both sides: offers of one product in many stores have many such fits, equally good.
+    """
+    said = _said(levels)
+    same_code = said("model_code", "equal") & (
+        _feature(features, "rarest_unmatched_word_low") < _VERY_RARE_LEFT_OVER
+    )
+    for comparison in ("number", "measure"):
+        same_code &= ~said(comparison, "conflict", "some_agree")
+    same_code &= ~said("edition", "conflict", "overlap")
+    return np.asarray(~said("choice", "neither") | said("gtin", "equal") | same_code)
+
+
+def _is_other_code(said: _Said, probabilities: Scores) -> Flags:
+    """Whether the titles name different codes. A store's own article number is none of the maker's: where nothing
+    else comes near, the brand is the same and no number differs, two different codes may be such."""
+    own_number = (
+        said("choice", "mutual")
+        & said("rival", *_ONLY_FAR_AHEAD)
+        & said("brand", "equal")
+        & ~said("number", "conflict", "some_agree")
+        & (probabilities >= _SURE_DESPITE_OTHER_CODES)
+    )
+    return np.asarray(said("model_code", "conflict") & ~own_number)
+
+
+def _leaves_too_much(said: _Said, features: Features, probabilities: Scores) -> Flags:
+    """Whether titles that share no rare code differ in what may be another product: rare words on both sides of
+    titles that are not very alike, or prices far apart."""
+    left_over = _feature(features, "rarest_unmatched_word_low")
+    measured = said("measure", "agree", "several_agree") & said("brand", "equal")
+    alone = (
+        said("choice", "mutual")
+        & said("rival", *_RIVAL_FAR_BEHIND)
+        & said("brand", "equal")
+        & (probabilities >= _SURE)
+    )
+    unlike = (left_over > _RARE_LEFT_OVER) & (_feature(features, "letter_likeness") < _ALIKE)
+    unlike &= ~(measured | alone)
+    dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
+    # One code that is a part of the other says as much as a word left over says against it.
+    in_part = said("model_code", "one_contains_other")
+    return np.asarray(((unlike | dearer) & ~in_part) | said("price", "far"))
+
+
+def _feature(features: Features, name: str) -> npt.NDArray[np.float32]:
+    return np.asarray(features[:, PAIR_FEATURES.index(name)])
+
+
+def _said(levels: Levels) -> _Said:
+    def said(comparison: str, *names: str) -> Flags:
+        column, known = _columns[comparison]
+        return np.isin(levels[:, column], [known.level_names.index(name) for name in names])
+
+    return said
 
 
 _columns: Mapping[str, tuple[int, Comparison]] = {

@@ -118,7 +118,6 @@ def test_training_learns_from_labelled_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--engine", "spark"], "the Spark engine is not there yet"),
         (["--pairs", "x.csv"], "--pairs and --pairs-output belong together"),
         (["--model", "missing.json"], "the model cannot be read"),
         (["--truth", "missing.csv"], "cannot be read"),

@@ -13,7 +13,7 @@ from matcher.engines.local import Scoring, partition, score_candidates
 from matcher.explanation import explain
 from matcher.features import PAIR_FEATURES, pair_features
 from matcher.files import read_offers, read_truth
-from matcher.model import ALL_COMPARISONS, FEATURES, MatchModel, log_odds
+from matcher.model import ALL_COMPARISONS, FEATURES, MatchModel, log_odds, probability_of
 from matcher.preparation import prepare
 from matcher.pseudo_catalogues import PLANS, pseudo_catalogues
 from matcher.records import OfferRecord
@@ -110,8 +110,9 @@ def headphones(offer_id: str, title: str, **rest: str) -> OfferRecord:
 )
 def test_what_plainly_differs_is_never_merged_without_a_person(changed: str, expected: bool) -> None:
     scoring = judged(headphones("a", "Sony WH-1000XM4 wireless headphones black"), headphones("b", changed))
-    assert is_safe(*scoring.seen(scoring.pairs.left, scoring.pairs.right)).tolist() == [expected]
-    assert (scoring.cautious[0] == scoring.scores[0]) == (expected or scoring.scores[0] <= log_odds(0.15))
+    seen = scoring.seen(scoring.pairs.left, scoring.pairs.right)
+    assert is_safe(*seen, probability_of(scoring.scores)).tolist() == [expected]
+    assert (scoring.cautious[0] >= scoring.scores[0]) == (expected or scoring.scores[0] <= log_odds(0.15))
 
 
 def test_one_piece_of_evidence_is_too_little_but_a_bar_code_is_enough() -> None:
@@ -123,9 +124,43 @@ def test_one_piece_of_evidence_is_too_little_but_a_bar_code_is_enough() -> None:
     only_brand, bar_code = neutral.copy(), neutral.copy()
     only_brand[0, names.index("brand")] = 0
     bar_code[0, names.index("gtin")] = 0
-    assert not is_safe(neutral, features)[0]
-    assert not is_safe(only_brand, features)[0]
-    assert is_safe(bar_code, features)[0]
+    sure = np.array([0.99])
+    assert not is_safe(neutral, features, sure)[0]
+    assert not is_safe(only_brand, features, sure)[0]
+    assert is_safe(bar_code, features, sure)[0]
+
+
+def test_a_shared_rare_code_needs_less_probability_than_titles_alone() -> None:
+    model = MatchModel.load()
+    neutral = np.array(
+        [[comparison.level_names.index(comparison.neutral) for comparison in ALL_COMPARISONS]], dtype=np.int8
+    )
+    features = np.zeros((1, len(FEATURES)), dtype=np.float32)
+    names = [comparison.name for comparison in ALL_COMPARISONS]
+    alike, coded = neutral.copy(), neutral.copy()
+    for name in ("brand", "edition"):
+        alike[0, names.index(name)] = coded[0, names.index(name)] = 0
+    coded[0, names.index("model_code")] = 0
+    score, threshold = np.array([log_odds(0.74)]), log_odds(model.automatic)
+    assert model.cautious(score, coded, features)[0] > threshold > model.cautious(score, alike, features)[0]
+
+
+def test_titles_alone_are_not_merged_where_both_leave_a_rare_word_over_or_prices_are_far_apart() -> None:
+    levels = np.array(
+        [[comparison.level_names.index(comparison.neutral) for comparison in ALL_COMPARISONS]], dtype=np.int8
+    )
+    names = [comparison.name for comparison in ALL_COMPARISONS]
+    for name in ("brand", "edition"):
+        levels[0, names.index(name)] = 0
+    features, sure = np.zeros((1, len(FEATURES)), dtype=np.float32), np.array([0.97])
+    assert is_safe(levels, features, sure)[0]
+    features[0, PAIR_FEATURES.index("rarest_unmatched_word_low")] = 0.8
+    assert not is_safe(levels, features, sure)[0]
+    features[0, PAIR_FEATURES.index("letter_likeness")] = 0.9
+    assert is_safe(levels, features, sure)[0]
+    price = names.index("price")
+    levels[0, price] = ALL_COMPARISONS[price].level_names.index("far")
+    assert not is_safe(levels, features, sure)[0]
 
 
 def test_a_bar_code_does_not_merge_what_is_plainly_another_condition() -> None:
