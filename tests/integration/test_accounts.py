@@ -344,7 +344,11 @@ def test_the_audit_log_holds_no_address(session: Session) -> None:
 
 def test_operators_and_admins_operate_and_admins_alone_manage_accounts() -> None:
     allowed = {permission: [role for role in ROLES if may({role}, permission)] for permission in PERMISSIONS}
-    assert allowed == {"operate": ["operator", "admin"], "manage_accounts": ["admin"]}
+    assert allowed == {
+        "operate": ["operator", "admin"],
+        "manage_stores": ["admin"],
+        "manage_accounts": ["admin"],
+    }
     assert not may((), "operate")
     assert not may({"somebody"}, "operate")
     with pytest.raises(KeyError):
