@@ -91,7 +91,7 @@ def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Ite
     if not changed or there < 3:
         return
     factor = {**comparison.parameters, "factor": limits.price_factor}
-    whole = session.execute(text(_moves(comparison.staged, by="''")), factor).one()
+    whole = session.execute(text(_moves(comparison.differing, by="''")), factor).one()
     found = _moved(whole, there, limits)
     if found is None:
         found = _same_price(session, comparison, limits)
@@ -114,7 +114,7 @@ def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Ite
         met: dict[str, int] = {part: count for part, count in counted}  # noqa: C416  # dict() takes a result for a mapping
         if len(met) < 2:
             continue
-        for row in session.execute(text(_moves(comparison.staged, by=part_of)), factor):
+        for row in session.execute(text(_moves(comparison.differing, by=part_of)), factor):
             found = _moved(row, met.get(row.part, 0), limits, part=row.part)
             if found is not None:
                 yield found
@@ -186,7 +186,7 @@ def _same_price(session: Session, comparison: Comparison, limits: Limits) -> Ano
         text(
             f"""
             select s.price, s.price_currency, count(*) as moved, count(distinct o.price) as before
-            from release r join {comparison.staged} s on s.position = r.position
+            from release r join {comparison.differing} s on s.position = r.position
             join offers o on o.id = r.offer_id
             where r.fate = 'changed' and not r.was_gone and s.price <> o.price
             group by s.price, s.price_currency order by count(*) desc limit 1

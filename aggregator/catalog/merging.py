@@ -39,13 +39,15 @@ PRICE_COLUMNS = ("price", "price_currency", "list_price", "price_kind", "availab
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run beside the catalogue. `known` are the store's current offers, `read` what the run read, one an offer.
+    """A run beside the catalogue. `staged` names the run's rows, `differing` those of them that `release` knows.
 
+    (All, of a store's first run.) `known` are the store's current offers, `read` what the run read, one an offer.
     `met` are those of them that were known and current, `kept` stand on listed pages that were not read anew (but those
     of pages that gave nothing to read).
     """
 
     staged: str
+    differing: str
     parameters: dict[str, Any]
     is_first: bool
     known: int
@@ -117,6 +119,7 @@ def compare_run(
     met = read - new - counts.returned
     return Comparison(
         staged=staged,
+        differing=staged if is_first else _copy_differing(session, staged),
         parameters=parameters,
         is_first=is_first,
         known=met + kept.current + counts.vanished + counts.refused,
@@ -221,6 +224,19 @@ def _build_release(session: Session, staged: str, parameters: dict[str, Any], *,
     session.execute(text("analyze release"))
 
 
+def _copy_differing(session: Session, staged: str) -> str:
+    """The table of staged rows that `release` knows: they are asked for again and again, and mostly few."""
+    session.execute(text("drop table if exists differing"))
+    session.execute(
+        text(
+            "create temporary table differing on commit drop as "
+            f"select s.* from {staged} s join release r on r.position = s.position"
+        )
+    )
+    session.execute(text("analyze differing"))
+    return "differing"
+
+
 def _count_kept(session: Session, staged: str, parameters: dict[str, Any]) -> Any:
     return session.execute(
         text(
@@ -287,7 +303,7 @@ def _insert_new(session: Session, comparison: Comparison) -> int:
     parameters = {**comparison.parameters, **seeds, "base": base}
     has_doubts = session.scalar(text("select exists (select from release where fate = 'doubted')"))
     if not comparison.is_first:
-        source = f"{comparison.staged} s join release r on r.position = s.position and r.fate = 'new'"
+        source = f"{comparison.differing} s join release r on r.position = s.position and r.fate = 'new'"
     elif has_doubts:
         source = (
             f"{comparison.staged} s where not exists "
@@ -326,7 +342,7 @@ def _insert_new(session: Session, comparison: Comparison) -> int:
 
 
 def _update_changed(session: Session, comparison: Comparison) -> int:
-    staged, parameters = comparison.staged, comparison.parameters
+    staged, parameters = comparison.differing, comparison.parameters
     # Before the offers themselves: it compares with what they say so far.
     session.execute(
         text(

@@ -88,7 +88,7 @@ def doubt_jumps(session: Session, comparison: Comparison, *, jump: float) -> int
     `jump` is the factor by which a price leaves its offer's own last 30 days.
     """
     parameters = {**comparison.parameters, "jump": jump, "new_factor": _NEW_FACTOR}
-    staged = comparison.staged
+    staged = comparison.differing
     session.execute(text("drop table if exists doubts"))
     session.execute(
         text(

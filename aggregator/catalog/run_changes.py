@@ -16,7 +16,7 @@ def describe_changes(session: Session, comparison: Comparison) -> dict[str, Any]
     """The run's `difference` as its row keeps it; ask before it is merged."""
     if comparison.is_first:
         return {}
-    staged = comparison.staged
+    staged = comparison.differing
     counts = session.execute(
         text(
             f"""
