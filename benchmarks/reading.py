@@ -17,16 +17,42 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import _lru_cache_wrapper
 from pathlib import Path
 
 import extruct
 
-from benchmarks.crawling import SavedPage, save_pages
+from aggregator.fetching import Fetcher
+from aggregator.settings import Settings
+from fixtures.demo.stores import run_demo_stores
 from spiders.pages import Document, read_page
+from spiders.sitemaps import SitemapListing
 
 _SYNTAXES = ["json-ld", "microdata", "opengraph"]
 _COMPLETE = ("title", "price", "price_currency", "availability")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPage:
+    """A page as it was served."""
+
+    url: str
+    text: str
+
+
+def save_pages(count: int) -> list[SavedPage]:
+    """That many pages of the two demo shops that have no interface."""
+    pages = []
+    with run_demo_stores() as stores:
+        settings = Settings(allow_private_hosts=frozenset(f"127.0.0.1:{store.port}" for store in stores))
+        for store in stores:
+            if store.platform == "generic":
+                with Fetcher(settings) as fetcher:
+                    listing = SitemapListing(fetcher, store.url, sitemap_url=None, most_pages=100_000)
+                    addresses = list(listing.pages())[: count // 2]
+                    pages.extend(SavedPage(url, fetcher.get(url).text) for url in addresses)
+    return pages
 
 
 def pages_of(manifest: Path) -> list[SavedPage]:
