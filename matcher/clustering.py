@@ -21,6 +21,7 @@ from matcher.preparation import Integers, PreparedCatalogue
 # counts less.
 _MISSING_BELOW = 2.0
 _LARGEST_SCORE = 7.0
+_CLEARLY_BELOW = 0.5  # below the threshold of doubt: no reason to merge without a person
 _PARTS_AT_ONCE = 20_000
 
 
@@ -50,8 +51,9 @@ def cluster(
     """Merge the best pair of clusters as long as the mean log-odds between them reach the thresholds.
 
     `scores`, `automatic` and `doubtful` are log-odds; `cautious` are what merging without a person goes by,
-    where they are not the same. `existing` holds the clusters that some offers are in
-    (offer id -> key): they are never split, and grow or unite only together with an offer that is in none;
+    where they are not the same; the most probable partition goes by the mean of both, so that look-alikes whose
+    evidence is contradicted are not chained together by many middling scores. `existing` holds the clusters that
+    some offers are in (offer id -> key): they are never split, and grow or unite only together with an offer in none;
     offers of a cluster that a verdict parts have to be given as in none. Verdicts come first: "same" unites
     even against the rules, "different" keeps apart whatever follows.
     Raises InvalidInput with the chain where verdicts contradict each other.
@@ -62,10 +64,15 @@ def cluster(
     settled = _Settled.of(catalogue, verdicts, existing or {})
     clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
     careful = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
-    strong = clipped >= doubtful
-    label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
+    leaning = np.maximum((clipped + np.minimum(clipped, careful)) / 2, missing)
+    # Being forbidden to merge alone is no evidence against a cluster that others hold together.
+    careful = np.where(
+        clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(careful, np.minimum(clipped, doubtful))
+    )
+    strong = clipped >= doubtful
+    label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
     within = np.flatnonzero((label[left] == label[right]) & (clipped > missing))
     within = within[np.argsort(label[left[within]], kind="stable")]
     offers = np.argsort(label, kind="stable")
@@ -87,7 +94,7 @@ def cluster(
             here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
             pairs = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
             part_pairs = left[pairs], right[pairs]
-            whole = settled.part(catalogue, here, *part_pairs, clipped[pairs])
+            whole = settled.part(catalogue, here, *part_pairs, leaning[pairs])
             merging = begun(settled.part(catalogue, here, *part_pairs, careful[pairs]))
             merging.merge_down_to(automatic)
             certain = [merging.owner[position] for position in here.tolist()]

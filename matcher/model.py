@@ -21,6 +21,7 @@ from matcher.trees import Forest
 ALL_COMPARISONS: tuple[Comparison, ...] = (*COMPARISONS, *CONTEXT_COMPARISONS)
 FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *STANDING_FEATURES)
 _JUST_BELOW = 0.05  # log-odds
+_FAR_BELOW = 4.0  # log-odds
 SHIPPED_MODEL = Path(__file__).with_name("model.json")
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -115,12 +116,15 @@ class MatchModel:
         Pairs that share an identifier or a rare model code reach it from `matcher.safety.LEAST_IF_IDENTIFIED` on.
         Pairs that `matcher.safety` forbids are no more than doubtful, however high. Pairs that both have better
         fits stay just below `automatic`: they follow these fits into a cluster and never tie two clusters alone,
-        for each of two sister products has its own wording in several stores.
+        for each of two sister products has its own wording in several stores. Both at once is what look-alikes
+        are: far below doubt.
         """
         automatic = log_odds(self.automatic)
         lifted = scores + (automatic - log_odds(LEAST_IF_IDENTIFIED)) * is_identified(levels)
-        most = np.where(is_first_choice(levels, features), np.inf, automatic - _JUST_BELOW)
-        most[~is_safe(levels, features, probability_of(scores))] = log_odds(self.doubtful)
+        first, safe = is_first_choice(levels, features), is_safe(levels, features, probability_of(scores))
+        most = np.where(first, np.inf, automatic - _JUST_BELOW)
+        most[~safe] = log_odds(self.doubtful)
+        most[~safe & ~first] = log_odds(self.doubtful) - _FAR_BELOW
         return np.minimum(lifted, most)
 
     def forest_values(self, features: Features) -> dict[str, Scores]:

@@ -58,7 +58,9 @@ _ONLY_FAR_AHEAD = ("well_ahead", "far_ahead", "alone")
 _RARE_LEFT_OVER = 0.6
 _RARE_LEFT_OVER_AT_OTHER_PRICES = 0.45
 _VERY_RARE_LEFT_OVER = 0.85
+_LEFT_OVER_BESIDE_AN_EDITION = 0.4
 _ALIKE = 0.7
+_RATHER_ALIKE = 0.6
 _SURE = 0.9
 _SURE_DESPITE_OTHER_CODES = 0.8
 
@@ -128,7 +130,8 @@ def _is_other_code(said: _Said, probabilities: Scores) -> Flags:
 
 def _leaves_too_much(said: _Said, features: Features, probabilities: Scores) -> Flags:
     """Whether titles that share no rare code differ in what may be another product: rare words on both sides of
-    titles that are not very alike, or prices far apart."""
+    titles that are not very alike, an edition word on one side beside other words, a rival nearly as good, or
+    prices far apart."""
     left_over = _feature(features, "rarest_unmatched_word_low")
     measured = said("measure", "agree", "several_agree") & said("brand", "equal")
     alone = (
@@ -140,9 +143,11 @@ def _leaves_too_much(said: _Said, features: Features, probabilities: Scores) -> 
     unlike = (left_over > _RARE_LEFT_OVER) & (_feature(features, "letter_likeness") < _ALIKE)
     unlike &= ~(measured | alone)
     dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
+    edition = said("edition", "one_sided") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)
+    contested = said("rival", "just_ahead") & (_feature(features, "letter_likeness") < _RATHER_ALIKE)
     # One code that is a part of the other says as much as a word left over says against it.
     in_part = said("model_code", "one_contains_other")
-    return np.asarray(((unlike | dearer) & ~in_part) | said("price", "far"))
+    return np.asarray(((unlike | dearer | edition | contested) & ~in_part) | said("price", "far"))
 
 
 def _feature(features: Features, name: str) -> npt.NDArray[np.float32]:
