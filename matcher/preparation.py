@@ -277,7 +277,7 @@ def _runs_written_as_one(
     Found by polynomial hashes, of which that of two texts on end follows from their own; a few runs too many
     come out, none too few.
     """
-    sizes = np.array([len(name) for name in pieces.names], dtype=np.uint8)
+    sizes = np.array([len(name) for name in pieces.names], dtype=np.int32)
     digits = np.array([not name.isalpha() for name in pieces.names], dtype=bool)
     hashes = _hashes([name if len(name) <= _LONGEST_PIECE else "" for name in pieces.names])
     powers = np.cumprod(np.r_[np.uint64(1), np.full(_LONGEST_PIECE, _HASH_BASE)], dtype=np.uint64)

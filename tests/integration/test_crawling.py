@@ -247,9 +247,11 @@ def test_a_listing_that_stays_broken_takes_nothing_away(
     crawling: Settings, sessions: Sessions, demo: dict[str, DemoStore], slug: str, fault: str
 ) -> None:
     store = demo[slug]
-    few(store)
+    skus = few(store)
     register(crawling, sessions, store)
     crawl(crawling, sessions, store)
+    # An unchanged feed would be answered with 304, which nothing can cut short.
+    store.control.set_price(skus[0], "123.45")
     getattr(store.control, fault)(LISTINGS[slug], times=99)
     report = crawl(crawling, sessions, store)
     assert report.state == "failed"

@@ -25,6 +25,8 @@ from aggregator.settings import Settings
 from tests.fault_shop import FaultShop, Visit, open_shop, wait_until
 from tests.integration.real_processes import process, wait_for
 
+pytestmark = pytest.mark.prove
+
 INTERVAL = 2
 A_DAY = 86_400
 SHIFTING = Path(__file__).parent / "jumping_clock"

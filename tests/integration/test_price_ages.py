@@ -54,7 +54,7 @@ def test_what_search_reads_is_taken_back_when_a_price_ages(session: Session) -> 
     offer_row(session, strict, product, "9.00", title="Kettle")
     refresh_products(session, [product.id])
     assert lowest(session, product) == Decimal("9.00")
-    strict.checked_at = NOW - timedelta(hours=6, minutes=2)
+    strict.checked_at = datetime.now(UTC) - timedelta(hours=6, minutes=2)
     session.flush()
     assert hide_aged_prices(session, within=timedelta(minutes=10)) == 1
     assert lowest(session, product) is None

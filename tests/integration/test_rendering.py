@@ -220,6 +220,7 @@ def test_a_page_reaches_nothing_but_the_stores_own_and_the_open_internet() -> No
         assert "/away" in asked
 
 
+@pytest.mark.prove
 @needs_chromium
 def test_a_page_that_never_ends_is_given_up_and_the_next_one_is_read() -> None:
     pages: Pages = {

@@ -74,6 +74,7 @@ print("same")
 """
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("spark_is_here")
 def test_spark_finds_the_same_as_one_process_for_any_number_of_tasks(offers: Path) -> None:
     done = subprocess.run(
