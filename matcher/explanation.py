@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from aggregator.domain.products import Evidence
 from matcher.comparison import Levels
 from matcher.features import Features
 from matcher.model import ALL_COMPARISONS, MatchModel, probability_of
-from matcher.preparation import PreparedCatalogue
+from matcher.preparation import Integers, PreparedCatalogue
 from matcher.safety import is_safe
 
-__all__ = ["Evidence", "explain"]
+__all__ = ["Evidence", "explain", "explain_all"]
 
 _LONGEST_QUOTE = 60
 _CAUTION = "Too little speaks for it, or something speaks against it, to merge them without a person."
@@ -40,13 +40,43 @@ def explain(
 
     `levels` and `features` are the pair's rows (ALL_COMPARISONS, FEATURES). What weighs nothing is left out.
     """
-    found = []
-    for name, leaves in model.forest_values(features[np.newaxis]).items():
-        weight = round(float(leaves[0]), 12)
-        if weight:
-            level = "against" if weight < 0 else "for"
-            found.append(Evidence(name, level, weight, _FOREST_SENTENCES[name][level]))
-    for comparison, number in zip(ALL_COMPARISONS, levels.tolist(), strict=True):
+    return next(
+        explain_all(
+            catalogue, model, np.array([left]), np.array([right]), levels[np.newaxis], features[np.newaxis]
+        )
+    )
+
+
+def explain_all(
+    catalogue: PreparedCatalogue,
+    model: MatchModel,
+    left: Integers,
+    right: Integers,
+    levels: Levels,
+    features: Features,
+) -> Iterator[tuple[Evidence, ...]]:
+    """As `explain`, for many pairs: what needs arithmetic is worked out for all of them at once."""
+    leaves = {name: values.tolist() for name, values in model.forest_values(features).items()}
+    safe = is_safe(levels, features, probability_of(model.score(levels, features))).tolist()
+    prior = Evidence("prior", "compared_pair", model.prior, "Few of all pairs compared are one product.")
+    pairs = zip(left.tolist(), right.tolist(), levels.tolist(), strict=True)
+    for number, (one, other, numbers) in enumerate(pairs):
+        found = []
+        for name, values in leaves.items():
+            if weight := round(values[number], 12):
+                level = "against" if weight < 0 else "for"
+                found.append(Evidence(name, level, weight, _FOREST_SENTENCES[name][level]))
+        found += _from_levels(catalogue, model, one, other, numbers)
+        found.sort(key=lambda evidence: (-abs(evidence.weight), evidence.comparison))
+        if not safe[number]:
+            found.append(Evidence("caution", "person_decides", 0.0, _CAUTION))
+        yield (*found, prior)
+
+
+def _from_levels(
+    catalogue: PreparedCatalogue, model: MatchModel, left: int, right: int, levels: Sequence[int]
+) -> Iterator[Evidence]:
+    for comparison, number in zip(ALL_COMPARISONS, levels, strict=True):
         level = comparison.level_names[number]
         weight = model.weight(comparison.name, level)
         if weight:
@@ -54,15 +84,7 @@ def explain(
             sentence = comparison.levels[level].format(
                 shared=_quoted(one & other), left=_quoted(one - other), right=_quoted(other - one)
             )
-            found.append(Evidence(comparison.name, level, weight, sentence))
-    found.sort(key=lambda evidence: (-abs(evidence.weight), evidence.comparison))
-    row, values = levels[np.newaxis], features[np.newaxis]
-    if not is_safe(row, values, probability_of(model.score(row, values)))[0]:
-        found.append(Evidence("caution", "person_decides", 0.0, _CAUTION))
-    return (
-        *found,
-        Evidence("prior", "compared_pair", model.prior, "Few of all pairs compared are one product."),
-    )
+            yield Evidence(comparison.name, level, weight, sentence)
 
 
 def _quoted(values: set[str]) -> str:

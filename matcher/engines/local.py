@@ -13,7 +13,7 @@ from matcher.blocking import CandidatePairs, candidate_pairs
 from matcher.clustering import Partition, cluster
 from matcher.comparison import Levels, compare
 from matcher.context import Scores
-from matcher.explanation import Evidence, explain
+from matcher.explanation import Evidence, explain_all
 from matcher.features import Features, pair_features
 from matcher.model import MatchModel, log_odds, probability_of
 from matcher.parallel import over_parts
@@ -370,15 +370,17 @@ def _explained(scoring: Scoring, chosen: list[int], outcome: Outcome) -> Iterabl
     left, right = scoring.pairs.left[chosen], scoring.pairs.right[chosen]
     levels, features = scoring.seen(left, right)
     probabilities = probability_of(scoring.model.score(levels, features))
-    for number, (one, other, probability) in enumerate(
-        zip(left.tolist(), right.tolist(), probabilities.tolist(), strict=True)
+    ids = [record.offer_id for record in scoring.catalogue.records]
+    told = explain_all(scoring.catalogue, scoring.model, left, right, levels, features)
+    for one, other, probability, evidence in zip(
+        left.tolist(), right.tolist(), probabilities.tolist(), told, strict=True
     ):
         yield Link(
-            offer_id=scoring.catalogue.records[one].offer_id,
-            other_offer_id=scoring.catalogue.records[other].offer_id,
+            offer_id=ids[one],
+            other_offer_id=ids[other],
             probability=probability,
             outcome=outcome,
-            evidence=explain(scoring.catalogue, scoring.model, one, other, levels[number], features[number]),
+            evidence=evidence,
             model_version=scoring.model.version,
         )
 
