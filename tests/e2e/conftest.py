@@ -17,17 +17,16 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
-import sqlalchemy
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import sessionmaker
 
 from aggregator.db.migrate import migrate
-from aggregator.db.session import Sessions, engine_for
+from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from fixtures.demo.stores import DemoStore, run_demo_stores
 from matcher.linker import link_pending_offers
 from spiders.runner import crawl_store
+from tests.databases import fresh_database, name_beside
 from workers.demo import register_demo_store
 
 QUIET_CHROMIUM = [
@@ -88,26 +87,17 @@ def site(
     browser: Browser, settings: Settings, demo_stores: dict[str, DemoStore], shared_dir: Path
 ) -> Iterator[Site]:
     """The site over a catalogue that was crawled from the demo stores and matched."""
-    assert settings.database_url is not None
-    name = f"{make_url(settings.database_url).database}_e2e"
-    server = engine_for(settings.database_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
-        connection.execute(sqlalchemy.text(f"create database {name}"))
-    server.dispose()
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-    hosts = frozenset(urlsplit(store.url).netloc for store in demo_stores.values())
-    settings = replace(settings, database_url=url, allow_private_hosts=hosts, port=free_port())
-    engine = engine_for(url)
-    migrate(engine)
-    sessions = sessionmaker(engine, expire_on_commit=False)
-    for store in demo_stores.values():
-        register_demo_store(settings, sessions, store)  # type: ignore[arg-type]  # the same five fields
-        crawl_store(settings, sessions, store.slug, trigger="command")
-    link_pending_offers(sessions)
-    with running_web(settings, shared_dir / "web.log") as address:
-        yield Site(address, settings, sessions, demo_stores)
-    engine.dispose()
+    with fresh_database(settings, name_beside(settings, "e2e")) as (settings, engine):
+        hosts = frozenset(urlsplit(store.url).netloc for store in demo_stores.values())
+        settings = replace(settings, allow_private_hosts=hosts, port=free_port())
+        migrate(engine)
+        sessions = sessionmaker(engine, expire_on_commit=False)
+        for store in demo_stores.values():
+            register_demo_store(settings, sessions, store)  # type: ignore[arg-type]  # the same five fields
+            crawl_store(settings, sessions, store.slug, trigger="command")
+        link_pending_offers(sessions)
+        with running_web(settings, shared_dir / "web.log") as address:
+            yield Site(address, settings, sessions, demo_stores)
 
 
 @contextmanager

@@ -11,16 +11,15 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-import sqlalchemy
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import sessionmaker
 
 from aggregator.accounts.sign_in import invite
 from aggregator.db.migrate import migrate
-from aggregator.db.session import Sessions, engine_for
+from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from fixtures.demo.stores import DemoStore
+from tests.databases import fresh_database, name_beside
 from tests.e2e.conftest import free_port, running_web
 from tests.integration.test_killed_worker import process
 
@@ -44,26 +43,17 @@ def workshop(
     demo_stores: dict[str, DemoStore],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Workshop]:
-    assert settings.database_url is not None
     store = demo_stores[SLUG]
-    name = f"{make_url(settings.database_url).database}_add"
-    server = engine_for(settings.database_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
-        connection.execute(sqlalchemy.text(f"create database {name}"))
-    server.dispose()
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-    host = urlsplit(store.url).netloc
-    settings = replace(settings, database_url=url, allow_private_hosts=frozenset({host}), port=free_port())
-    engine = engine_for(url)
-    migrate(engine)
-    folder: Path = tmp_path_factory.mktemp("add_store")
-    with ExitStack() as stack:
-        address = stack.enter_context(running_web(settings, folder / "web.log"))
-        for command in ("worker", "clock"):
-            stack.enter_context(process(settings, command, folder / f"{command}.log", {host}))
-        yield Workshop(address, sessionmaker(engine, expire_on_commit=False), store)
-    engine.dispose()
+    with fresh_database(settings, name_beside(settings, "add")) as (settings, engine):
+        host = urlsplit(store.url).netloc
+        settings = replace(settings, allow_private_hosts=frozenset({host}), port=free_port())
+        migrate(engine)
+        folder: Path = tmp_path_factory.mktemp("add_store")
+        with ExitStack() as stack:
+            address = stack.enter_context(running_web(settings, folder / "web.log"))
+            for command in ("worker", "clock"):
+                stack.enter_context(process(settings, command, folder / f"{command}.log", {host}))
+            yield Workshop(address, sessionmaker(engine, expire_on_commit=False), store)
 
 
 @pytest.fixture

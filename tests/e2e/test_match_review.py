@@ -13,17 +13,17 @@ import sqlalchemy
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.accounts.sign_in import invite
 from aggregator.catalog.reviews import report_wrong_match
 from aggregator.db.migrate import migrate
 from aggregator.db.models import MatchReviewRow, MatchVerdictRow, OfferRow
-from aggregator.db.session import Sessions, engine_for
+from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from matcher.linker import link_pending_offers
 from matcher.relinking import relink_catalogue
+from tests.databases import fresh_database, name_beside
 from tests.e2e.conftest import free_port, running_web
 from tests.integration.shop_rows import offer_row, store_row
 
@@ -46,26 +46,17 @@ class ReviewDesk:
 def desk(
     browser: Browser, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ReviewDesk]:
-    assert settings.database_url is not None
-    name = f"{make_url(settings.database_url).database}_review"
-    server = engine_for(settings.database_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
-        connection.execute(sqlalchemy.text(f"create database {name}"))
-    server.dispose()
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-    settings = replace(settings, database_url=url, port=free_port())
-    engine = engine_for(url)
-    migrate(engine)
-    sessions = sessionmaker(engine, expire_on_commit=False)
-    with sessions.begin() as session:
-        fill(session)
-    link_pending_offers(sessions)
-    with sessions.begin() as session:
-        top_up(session)
-    with running_web(settings, tmp_path_factory.mktemp("review") / "web.log") as address:
-        yield ReviewDesk(address, sessions)
-    engine.dispose()
+    with fresh_database(settings, name_beside(settings, "review")) as (settings, engine):
+        settings = replace(settings, port=free_port())
+        migrate(engine)
+        sessions = sessionmaker(engine, expire_on_commit=False)
+        with sessions.begin() as session:
+            fill(session)
+        link_pending_offers(sessions)
+        with sessions.begin() as session:
+            top_up(session)
+        with running_web(settings, tmp_path_factory.mktemp("review") / "web.log") as address:
+            yield ReviewDesk(address, sessions)
 
 
 def fill(session: Session) -> None:

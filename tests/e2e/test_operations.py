@@ -11,7 +11,6 @@ import sqlalchemy
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.accounts.sign_in import invite
@@ -24,12 +23,13 @@ from aggregator.catalog.schedules import get_schedule
 from aggregator.catalog.stores import get_run, list_runs
 from aggregator.db.migrate import migrate
 from aggregator.db.models import OfferRow, StoreRow
-from aggregator.db.session import Sessions, engine_for
+from aggregator.db.session import Sessions
 from aggregator.domain.offers import RawOffer
 from aggregator.domain.runs import CrawlCounts, LogLine
 from aggregator.domain.stores import Page as StorePage
 from aggregator.settings import Settings
 from spiders.pages import select_page
+from tests.databases import fresh_database, name_beside
 from tests.e2e.conftest import free_port, running_web
 from tests.integration.shop_rows import store_row
 from tests.integration.test_add_store import CONTRADICTION
@@ -50,27 +50,18 @@ class Console:
 def console(
     browser: Browser, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Console]:
-    assert settings.database_url is not None
-    name = f"{make_url(settings.database_url).database}_console"
-    server = engine_for(settings.database_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
-        connection.execute(sqlalchemy.text(f"create database {name}"))
-    server.dispose()
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-    settings = replace(settings, database_url=url, port=free_port())
-    engine = engine_for(url)
-    migrate(engine)
-    sessions = sessionmaker(engine, expire_on_commit=False)
-    with sessions.begin() as session:
-        for slug in ("north", "south", "wild"):
-            store_row(session, slug, platform="generic")
-        note_process(session, "worker", kind="worker", host="here", pid=1, version="1")
-        note_process(session, "clock", kind="clock", host="here", pid=2, version="1", is_leader=True)
-        note_queues(session, {"crawling": 0})
-    with running_web(settings, tmp_path_factory.mktemp("console") / "web.log") as address:
-        yield Console(address, sessions)
-    engine.dispose()
+    with fresh_database(settings, name_beside(settings, "console")) as (settings, engine):
+        settings = replace(settings, port=free_port())
+        migrate(engine)
+        sessions = sessionmaker(engine, expire_on_commit=False)
+        with sessions.begin() as session:
+            for slug in ("north", "south", "wild"):
+                store_row(session, slug, platform="generic")
+            note_process(session, "worker", kind="worker", host="here", pid=1, version="1")
+            note_process(session, "clock", kind="clock", host="here", pid=2, version="1", is_leader=True)
+            note_queues(session, {"crawling": 0})
+        with running_web(settings, tmp_path_factory.mktemp("console") / "web.log") as address:
+            yield Console(address, sessions)
 
 
 @pytest.fixture(scope="module")

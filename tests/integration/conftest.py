@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from aggregator.db.models import OfferPriceRow
 from aggregator.db.session import Sessions
 from aggregator.domain.products import Evidence
 from aggregator.settings import Settings
+from tests.integration.fault_world import World, good_state
 from tests.integration.plugged_platforms import plugged_in
 from tests.integration.shop_rows import flat_shipping, offer_row, product_row, store_row
 from web import create_app
@@ -136,3 +138,19 @@ def shop_window(sessions: Sessions) -> ShopWindow:
         return ShopWindow(
             kettle.public_id, mug.public_id, lonely.public_id, offers[1].public_id, offers[2].public_id
         )
+
+
+@pytest.fixture(scope="module")
+def fresh_world(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], AbstractContextManager[World]]]:
+    """Makes a shop, its catalogue and a cart as they were before anything went wrong."""
+    with good_state(settings, tmp_path_factory.mktemp("faults")) as make:
+        yield make
+
+
+@pytest.fixture
+def world(fresh_world: Callable[[], AbstractContextManager[World]]) -> Iterator[World]:
+    """A fresh copy of that, for one test to spoil."""
+    with fresh_world() as world:
+        yield world

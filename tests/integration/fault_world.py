@@ -17,16 +17,14 @@ from typing import Any
 
 import psutil
 import redis
-import sqlalchemy
-from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import text
 from sqlalchemy.orm import sessionmaker
 
 from aggregator.catalog.ingest import IngestReport
 from aggregator.catalog.offers import list_offers
 from aggregator.catalog.search import search_products
 from aggregator.db.migrate import migrate
-from aggregator.db.session import Sessions, engine_for
+from aggregator.db.session import Sessions
 from aggregator.domain.products import SearchQuery
 from aggregator.domain.shipping import ShippingRule, ShippingTier
 from aggregator.settings import Settings
@@ -35,6 +33,7 @@ from aggregator.shopping.carts import add_to_cart
 from matcher.linker import link_pending_offers
 from spiders.registration import add_store
 from spiders.runner import crawl_store
+from tests.databases import drop_database, fresh_database, name_beside
 from tests.fault_shop import FaultShop, open_shop
 
 PAGES, FEED = "pages", "feed"
@@ -163,8 +162,8 @@ def good_state(
             data_dir=folder,
             allow_private_hosts=frozenset(shop.authority for shop in shops.values()),
         )
-        template, copy = (f"{make_url(settings.database_url).database}_{name}" for name in (_TEMPLATE, _COPY))
-        with _database(own, template) as (at_template, engine):
+        template, copy = (name_beside(settings, ending) for ending in (_TEMPLATE, _COPY))
+        with fresh_database(own, template) as (at_template, engine):
             migrate(engine)
             cart, good = _prepare(World(at_template, sessionmaker(engine, expire_on_commit=False), shops, ""))
 
@@ -174,7 +173,7 @@ def good_state(
                 shop.behave()
                 shop.forget()
             _forget_broker(own)
-            with _database(own, copy, template=template) as (at_copy, engine):
+            with fresh_database(own, copy, template=template) as (at_copy, engine):
                 sessions = sessionmaker(engine, expire_on_commit=False)
                 yield World(at_copy, sessions, shops, cart, _good=good)
 
@@ -182,7 +181,7 @@ def good_state(
             yield fresh
         finally:
             for name in (copy, template):
-                _drop(own, name)
+                drop_database(own, name)
 
 
 def _prepare(world: World) -> tuple[str, Shown]:
@@ -208,36 +207,6 @@ def _prepare(world: World) -> tuple[str, Shown]:
     assert good.is_complete
     assert len(good.offers) == sum(len(shop.articles) for shop in world.shops.values())
     return token, good
-
-
-@contextmanager
-def _database(
-    settings: Settings, name: str, *, template: str | None = None
-) -> Iterator[tuple[Settings, Engine]]:
-    _drop(settings, name)
-    with _server(settings) as connection:
-        connection.execute(text(f"create database {name}" + (f" template {template}" if template else "")))
-    assert settings.database_url is not None
-    url = make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-    engine = engine_for(url)
-    try:
-        yield replace(settings, database_url=url), engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _server(settings: Settings) -> Iterator[sqlalchemy.Connection]:
-    assert settings.database_url is not None
-    engine = engine_for(settings.database_url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
-    engine.dispose()
-
-
-def _drop(settings: Settings, name: str) -> None:
-    with _server(settings) as connection:
-        connection.execute(text(f"drop database if exists {name} with (force)"))
 
 
 def _forget_broker(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Rows of stores, products and offers for tests of carts and of what is bought."""
+"""Rows of stores, products and offers, and raw offers, for tests of catalogues and carts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import OfferRow, ProductRow, StoreRow
+from aggregator.domain.offers import RawOffer
 
 CHECKED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -69,3 +70,16 @@ def offer_row(
     session.add(row)
     session.flush()
     return row
+
+
+def raw_offer(number: int, price: str = "10.00", **changes: Any) -> RawOffer:
+    """What a store says of the kettle of that number."""
+    values: dict[str, Any] = {
+        "external_id": f"sku-{number}",
+        "url": f"https://shop.example/p/{number}",
+        "title": f"Kettle {number}",
+        "price": Decimal(price),
+        "price_currency": "EUR",
+        "availability": "InStock",
+    }
+    return RawOffer(**{**values, **changes})

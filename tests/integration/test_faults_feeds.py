@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,27 +11,12 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from aggregator.settings import Settings
 from tests import fault_shop as faults
 from tests.fault_shop import FaultShop, Visit, shelf
-from tests.integration.fault_world import FEED, World, good_state
+from tests.integration.fault_world import FEED, World
 
 METADATA = "http://169.254.169.254/latest/meta-data/"
 Prepare = Callable[[FaultShop], None]
-
-
-@pytest.fixture(scope="module")
-def fresh(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], AbstractContextManager[World]]]:
-    with good_state(settings, tmp_path_factory.mktemp("faults")) as make:
-        yield make
-
-
-@pytest.fixture
-def world(fresh: Callable[[], AbstractContextManager[World]]) -> Iterator[World]:
-    with fresh() as world:
-        yield world
 
 
 def open_alarms(world: World) -> set[str]:

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from aggregator.settings import Settings
 from tests import fault_shop as faults
 from tests.fault_shop import FaultShop
-from tests.integration.fault_world import PAGES, World, good_state
+from tests.integration.fault_world import PAGES, World
 
 # A crawl process holds this much at most, whatever a store sends.
 BOUND = 260_000_000
 ONE = "/p/A003"
 METADATA = "http://169.254.169.254/latest/meta-data/"
 Prepare = Callable[[FaultShop], None]
-
-
-@pytest.fixture(scope="module")
-def fresh(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], AbstractContextManager[World]]]:
-    with good_state(settings, tmp_path_factory.mktemp("faults")) as make:
-        yield make
-
-
-@pytest.fixture
-def world(fresh: Callable[[], AbstractContextManager[World]]) -> Iterator[World]:
-    with fresh() as world:
-        yield world
 
 
 def some(shop: FaultShop, behaviour: faults.Behaviour, every: int = 3) -> None:

@@ -13,32 +13,22 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.engine import make_url
 
 import aggregator.db
 from aggregator.db.base import Row
 from aggregator.db.migrate import migrate
 from aggregator.db.models import StoreRow
-from aggregator.db.session import engine_for
 from aggregator.settings import Settings
+from tests.databases import drop_database, fresh_database, name_beside
 
 
 @pytest.fixture
 def fresh(settings: Settings) -> Iterator[Engine]:
     """A database of this test's own, with nothing in it."""
-    assert settings.database_url is not None
-    name = f"{make_url(settings.database_url).database}_migrations"
-    server = engine_for(settings.database_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text(f"drop database if exists {name} with (force)"))
-        connection.execute(sqlalchemy.text(f"create database {name}"))
-        engine = engine_for(
-            make_url(settings.database_url).set(database=name).render_as_string(hide_password=False)
-        )
+    name = name_beside(settings, "migrations")
+    with fresh_database(settings, name) as (_, engine):
         yield engine
-        engine.dispose()
-        connection.execute(sqlalchemy.text(f"drop database {name} with (force)"))
-    server.dispose()
+    drop_database(settings, name)
 
 
 def config(connection: Connection) -> Config:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
@@ -31,18 +30,7 @@ from aggregator.domain.offers import InvalidOffer, RawOffer
 from aggregator.domain.runs import CrawlCounts
 from spiders.untrusted import refused
 from tests.integration.shop_rows import offer_row, product_row, store_row
-
-
-def raw(number: int, price: str = "10.00", **changes: Any) -> RawOffer:
-    values: dict[str, Any] = {
-        "external_id": f"sku-{number}",
-        "url": f"https://shop.example/p/{number}",
-        "title": f"Kettle {number}",
-        "price": Decimal(price),
-        "price_currency": "EUR",
-        "availability": "InStock",
-    }
-    return RawOffer(**{**values, **changes})
+from tests.integration.shop_rows import raw_offer as raw
 
 
 @pytest.fixture

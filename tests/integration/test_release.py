@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, text, update
@@ -24,6 +22,7 @@ from aggregator.domain.errors import Conflict
 from aggregator.domain.offers import RawOffer
 from aggregator.domain.runs import CrawlCounts, LogLine
 from tests.integration.shop_rows import offer_row, store_row
+from tests.integration.shop_rows import raw_offer as raw
 
 DEFINITIONS = """
     select indexdef from pg_indexes where tablename in ('offers', 'offer_prices')
@@ -32,18 +31,6 @@ DEFINITIONS = """
     where conrelid in ('offers'::regclass, 'offer_prices'::regclass) and contype <> 'n'
     order by 1
 """
-
-
-def raw(number: int, price: str = "10.00", **changes: Any) -> RawOffer:
-    values: dict[str, Any] = {
-        "external_id": f"sku-{number}",
-        "url": f"https://shop.example/p/{number}",
-        "title": f"Kettle {number}",
-        "price": Decimal(price),
-        "price_currency": "EUR",
-        "availability": "InStock",
-    }
-    return RawOffer(**{**values, **changes})
 
 
 @pytest.fixture

@@ -21,14 +21,15 @@ from tests.integration.real_processes import process, wait_for
 
 pytestmark = pytest.mark.prove
 
-STORES = 8
+# Twice what one worker's four threads take ahead of their work, so that something is left for the other.
+STORES = 16
 INTERVAL = 2
 ROUNDS = 2
 
 
 @pytest.fixture
 def shop(sessions: Sessions) -> Iterator[FaultShop]:
-    """Eight stores, each a feed of its own in one shop, due every two seconds."""
+    """Sixteen stores, each a feed of its own in one shop, due every two seconds."""
     with open_shop() as shop:
         with sessions.begin() as session:
             for number in range(STORES):
@@ -121,6 +122,7 @@ def test_each_due_crawl_runs_once(site: Site, sessions: Sessions, shop: FaultSho
     assert value(sessions, "select count(*) from runs where state <> 'finished' or attempt <> 1") == 0
     fetched = sum(path.startswith("/feed.xml") for path in shop.asked)
     assert fetched == value(sessions, "select count(*) from runs")
+    assert value(sessions, "select count(distinct worker) from runs") == 2
     check_that_nothing_is_lost_or_double(sessions, shop)
 
 
