@@ -1,7 +1,7 @@
-"""Landed cost: shipping by country, exchange rates, what a shopper has and wants"""
+"""Search: what is looked up fast"""
 
-revision = "0006"
-down_revision = "0005"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

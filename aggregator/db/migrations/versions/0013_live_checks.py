@@ -1,7 +1,7 @@
 """Live checks of chosen offers before checkout"""
 
-revision = "0007"
-down_revision = "0006"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

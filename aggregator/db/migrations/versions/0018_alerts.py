@@ -1,7 +1,7 @@
-"""Purchases: what became of each store part of a basket; shared baskets"""
+"""Wishlists, alerts and what the API keeps"""
 
-revision = "0008"
-down_revision = "0007"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
