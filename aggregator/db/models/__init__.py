@@ -8,7 +8,14 @@ from aggregator.db.models.accounts import (
     SignInLinkRow,
 )
 from aggregator.db.models.alarms import AlarmRow, NoticeRow
-from aggregator.db.models.carts import CartLineRow, CartRow, CheckoutRow, HandOffRow, RateLimitRow
+from aggregator.db.models.carts import (
+    CartLineRow,
+    CartPlanRow,
+    CartRow,
+    CheckoutRow,
+    HandOffRow,
+    RateLimitRow,
+)
 from aggregator.db.models.crawling import (
     CrawlFrontierRow,
     HostTurnRow,
@@ -18,6 +25,7 @@ from aggregator.db.models.crawling import (
     RobotsFileRow,
     StoreCrawlStateRow,
 )
+from aggregator.db.models.exchange_rates import ExchangeRateFetchRow, ExchangeRateRow
 from aggregator.db.models.offers import (
     OfferCheckRow,
     OfferPriceRow,
@@ -33,6 +41,7 @@ from aggregator.db.models.products import (
     OfferRelationRow,
     ProductRow,
 )
+from aggregator.db.models.shop_window import CategoryRuleRow, PictureRow, PriceDropRow
 from aggregator.db.models.stores import (
     ProbeRow,
     QuarantinedOfferRow,
@@ -49,9 +58,13 @@ __all__ = [
     "AlarmRow",
     "AuditEntryRow",
     "CartLineRow",
+    "CartPlanRow",
     "CartRow",
+    "CategoryRuleRow",
     "CheckoutRow",
     "CrawlFrontierRow",
+    "ExchangeRateFetchRow",
+    "ExchangeRateRow",
     "HandOffRow",
     "HostTurnRow",
     "MatchLinkRow",
@@ -66,6 +79,8 @@ __all__ = [
     "OptedOutHostRow",
     "PageRow",
     "PageVisitRow",
+    "PictureRow",
+    "PriceDropRow",
     "ProbeRow",
     "ProcessRow",
     "ProductRow",

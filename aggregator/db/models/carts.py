@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,21 @@ class CartRow(Public, Created, Row):
     updated_at: Mapped[datetime]
     max_stores: Mapped[int | None]
     assumed_shipping: Mapped[Decimal | None] = mapped_column(Price)
+    # Where the parcels go, by ISO 3166 code; null takes the site's.
+    country: Mapped[str | None]
+    # What else the shopper has and wants, see `PlanOptions`.
+    options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+class CartPlanRow(Row):
+    """The plan last made for a cart, good as long as the digest of its inputs is the same."""
+
+    __tablename__ = "cart_plans"
+
+    cart_id: Mapped[int] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(BYTEA)
+    plan: Mapped[dict[str, Any]]
+    made_at: Mapped[datetime]
 
 
 class CartLineRow(Public, Created, Row):

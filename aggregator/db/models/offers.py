@@ -49,6 +49,8 @@ class OfferFields:
     seller: Mapped[str | None]
     shipping_cost: Mapped[Decimal | None] = mapped_column(Price)
     handoff: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    # Weight, deposit and what sending costs and takes by country, see `DeliveryTerms`; null where nothing is said.
+    delivery: Mapped[dict[str, Any] | None]
     source: Mapped[str] = mapped_column(server_default="")
     # What else the page said of the chosen values, by field; no part of the digest.
     reading: Mapped[dict[str, Any] | None]
