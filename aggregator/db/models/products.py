@@ -22,12 +22,15 @@ class ProductRow(Public, Created, Row):
         Index("ix_products_search_vector", "search_vector", postgresql_using="gin"),
         Index("ix_products_brand", "brand"),
         Index("ix_products_category", "category"),
+        Index("ix_products_category_key", "category_key"),
         Index("ix_products_store_ids", "store_ids", postgresql_using="gin"),
     )
 
     title: Mapped[str]
     brand: Mapped[str | None]
     category: Mapped[str | None]
+    # Where it stands in our own taxonomy; null until that was looked at.
+    category_key: Mapped[str | None]
     gtin: Mapped[str | None] = mapped_column(index=True)
     mpn: Mapped[str | None]
     image_url: Mapped[str | None]
