@@ -95,10 +95,15 @@ class InvalidOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferState:
-    """What a live re-check of one offer found; `price` is None where it could not be read."""
+    """What a live re-check of one offer found; `price` is None where it could not be read.
+
+    `is_gone`: the store answered, and does not list it any more.
+    """
 
     external_id: str
     price: Money | None
     availability: Availability | None
     checked_at: datetime
     problem: str | None = None
+    stock_level: int | None = None
+    is_gone: bool = False

@@ -1,10 +1,19 @@
 """Every table, so that importing this package fills the metadata."""
 
 from aggregator.db.models.accounts import (
+    AccountAddressRow,
+    AccountChallengeRow,
+    AccountPictureRow,
     AccountRoleRow,
     AccountRow,
     AccountSessionRow,
+    ApiTokenRow,
+    AppSignInRow,
     AuditEntryRow,
+    MailedTokenRow,
+    PasskeyRow,
+    RecoveryCodeRow,
+    RefreshTokenRow,
     SignInLinkRow,
 )
 from aggregator.db.models.alarms import AlarmRow, NoticeRow
@@ -26,6 +35,7 @@ from aggregator.db.models.crawling import (
     StoreCrawlStateRow,
 )
 from aggregator.db.models.exchange_rates import ExchangeRateFetchRow, ExchangeRateRow
+from aggregator.db.models.live_checks import LiveCheckOfferRow, LiveCheckRow
 from aggregator.db.models.offers import (
     OfferCheckRow,
     OfferPriceRow,
@@ -41,6 +51,12 @@ from aggregator.db.models.products import (
     OfferRelationRow,
     ProductRow,
 )
+from aggregator.db.models.purchases import (
+    HandOffEventRow,
+    PastedLineRow,
+    PastedListRow,
+    SharedBasketRow,
+)
 from aggregator.db.models.shop_window import CategoryRuleRow, PictureRow, PriceDropRow
 from aggregator.db.models.stores import (
     ProbeRow,
@@ -52,10 +68,15 @@ from aggregator.db.models.stores import (
 )
 
 __all__ = [
+    "AccountAddressRow",
+    "AccountChallengeRow",
+    "AccountPictureRow",
     "AccountRoleRow",
     "AccountRow",
     "AccountSessionRow",
     "AlarmRow",
+    "ApiTokenRow",
+    "AppSignInRow",
     "AuditEntryRow",
     "CartLineRow",
     "CartPlanRow",
@@ -65,8 +86,12 @@ __all__ = [
     "CrawlFrontierRow",
     "ExchangeRateFetchRow",
     "ExchangeRateRow",
+    "HandOffEventRow",
     "HandOffRow",
     "HostTurnRow",
+    "LiveCheckOfferRow",
+    "LiveCheckRow",
+    "MailedTokenRow",
     "MatchLinkRow",
     "MatchReviewRow",
     "MatchVerdictRow",
@@ -79,6 +104,9 @@ __all__ = [
     "OptedOutHostRow",
     "PageRow",
     "PageVisitRow",
+    "PasskeyRow",
+    "PastedLineRow",
+    "PastedListRow",
     "PictureRow",
     "PriceDropRow",
     "ProbeRow",
@@ -87,9 +115,12 @@ __all__ = [
     "QuarantinedOfferRow",
     "QueueRow",
     "RateLimitRow",
+    "RecoveryCodeRow",
+    "RefreshTokenRow",
     "RobotsFileRow",
     "RunLogRow",
     "RunRow",
+    "SharedBasketRow",
     "SignInLinkRow",
     "StagedOfferRow",
     "StoreCrawlStateRow",
