@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from aggregator.domain.stores import HandOffKind
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 from aggregator.platforms import get_platform
 from aggregator.shopping.cart_lines import StoredCart, read_cart
+from aggregator.shopping.live_checks import fresh_offers
 from aggregator.shopping.planning import plan_basket
 
 # Made or sent later, so that what lies in stock now is no limit.
@@ -60,10 +61,12 @@ def plan_cart(
     assumed_shipping: Decimal,
     currency: str = "EUR",
     time_limit: float = 5.0,
+    without_stores: Collection[str] = (),
 ) -> CartPlan:
     """The cheapest split of the cart over the stores, from current new offers in that currency.
 
-    Three queries whatever the cart holds. A store of unknown shipping ranks with `assumed_shipping` (the
+    Four queries whatever the cart holds. What stores said of an offer within the last minutes goes before what a
+    crawl read earlier. `without_stores` (public ids) are left out of this plan. A store of unknown shipping ranks with `assumed_shipping` (the
     shopper's own figure goes before it) and still counts as unknown. Lines that nobody offers are left out.
     Raises NotFound where there is no cart.
     """
@@ -72,7 +75,11 @@ def plan_cart(
         raise NotFound("cart", "of this browser")
     if cart.assumed_shipping is not None:
         assumed_shipping = cart.assumed_shipping
-    offers = _current_offers(session, [stored.product_id for stored in cart.lines], currency)
+    offers = [
+        offer
+        for offer in _current_offers(session, [stored.product_id for stored in cart.lines], currency)
+        if offer.store.id not in without_stores
+    ]
     basket = _basket(cart, offers, assumed_shipping, currency)
     plan = plan_basket(basket, time_limit=time_limit)
     offered = {offer.line for offer in basket.offers}
@@ -90,6 +97,7 @@ def _current_offers(session: Session, product_ids: Sequence[int], currency: str)
     """What can be bought of these products now, cheapest first."""
     rows = session.execute(
         select(
+            OfferRow.id,
             OfferRow.public_id,
             OfferRow.product_id,
             OfferRow.title,
@@ -120,8 +128,10 @@ def _current_offers(session: Session, product_ids: Sequence[int], currency: str)
             is_known = row.shipping is not None and row.currency in {None, currency}
             rule = ShippingRule.from_json(row.shipping) if is_known else None
             stores[row.store_id] = _Store(row.store_id, row.slug, row.name, row.platform, rule)
-    return [
-        _Offer(
+    fresh = fresh_offers(session, [row.id for row in rows])
+    offers = []
+    for row in rows:
+        offer = _Offer(
             id=row.public_id,
             product_id=row.product_id,
             store=stores[row.store_id],
@@ -131,8 +141,13 @@ def _current_offers(session: Session, product_ids: Sequence[int], currency: str)
             stock=_stock(row.availability, row.stock_level),
             checked_at=row.checked_at,
         )
-        for row in rows
-    ]
+        seen = fresh.get(row.id)
+        if seen is None or seen.checked_at <= row.checked_at:
+            offers.append(offer)
+        elif not seen.is_sold_out:
+            stock = offer.stock if seen.stock is None else seen.stock
+            offers.append(replace(offer, price=seen.price.rounded(), stock=stock, checked_at=seen.checked_at))
+    return sorted(offers, key=lambda offer: offer.price.amount)
 
 
 def _stock(availability: str | None, stock_level: int | None) -> int | None:
