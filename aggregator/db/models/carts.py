@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -65,19 +65,27 @@ class CheckoutRow(Public, Created, Row):
 
     cart_id: Mapped[int] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"), index=True)
     plan: Mapped[dict[str, Any]]
+    rest_planned_at: Mapped[datetime | None]
 
 
 class HandOffRow(Public, Created, Row):
-    """One store's part of a checkout. `lines` and `link` are kept as they were shown."""
+    """One store's part of a checkout. `lines` and `link` are kept as they were shown.
+
+    It outlives its store, whose name it keeps. `paid`, `order_number` and `bought_on` are the shopper's own word.
+    """
 
     __tablename__ = "hand_offs"
     __table_args__ = (
         UniqueConstraint("checkout_id", "store_id"),
-        CheckConstraint("state in ('waiting', 'opened', 'bought', 'given_up')", name="state"),
+        CheckConstraint(
+            "state in ('waiting', 'opened', 'bought', 'shipped', 'delivered', 'returned', 'given_up')",
+            name="state",
+        ),
     )
 
     checkout_id: Mapped[int] = mapped_column(ForeignKey("checkouts.id", ondelete="CASCADE"))
-    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id", ondelete="CASCADE"), index=True)
+    store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id", ondelete="SET NULL"), index=True)
+    store_name: Mapped[str] = mapped_column(server_default="")
     position: Mapped[int]
     kind: Mapped[str]
     link: Mapped[dict[str, Any]]
@@ -88,6 +96,11 @@ class HandOffRow(Public, Created, Row):
     state: Mapped[str] = mapped_column(server_default="waiting")
     opened_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    paid: Mapped[Decimal | None] = mapped_column(Price)
+    paid_currency: Mapped[str | None]
+    order_number: Mapped[str | None]
+    bought_on: Mapped[date | None]
+    taken_out_at: Mapped[datetime | None]
 
 
 class RateLimitRow(Serial, Row):
