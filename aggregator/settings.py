@@ -48,6 +48,21 @@ def _amount(text: str) -> str:
     return text
 
 
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", text):
+        raise ValueError(text)
+    return text.upper()
+
+
+def _rates_source(text: str) -> str:
+    if text.lower() in {"none", "off"}:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in {"", "http", "https"} or (parts.scheme and not parts.hostname):
+        raise ValueError(text)
+    return text
+
+
 def _redis_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"redis", "rediss", "unix"}:
@@ -178,6 +193,25 @@ class Settings:
         "What an unknown shipping cost is ranked with, such as 5.90; it still shows as unknown.",
         _amount,
     )
+    country: str = _setting(
+        "CLICK2CART_COUNTRY",
+        "DE",
+        "Where parcels go unless the shopper says otherwise, as two letters such as DE.",
+        _country,
+    )
+    plan_seconds: int = _setting(
+        "CLICK2CART_PLAN_SECONDS",
+        4,
+        "Seconds the proof of a cart's plan may take before the best found is shown, 1 to 60.",
+        _whole_number(1, 60),
+    )
+    exchange_rates: str = _setting(
+        "CLICK2CART_EXCHANGE_RATES",
+        "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml",
+        "File or address of exchange rates (the ECB's XML, or CSV), read only while a store asks another currency "
+        "than euros; `none` turns them off.",
+        _rates_source,
+    )
     web_workers: int = _setting(
         "CLICK2CART_WEB_WORKERS", 1, "Processes that serve the site, 1 to 64.", _whole_number(1, 64)
     )
@@ -286,6 +320,12 @@ class Settings:
         365,
         "Days that closed alarms and sent notices are kept, 1 to 3650.",
         _whole_number(1, 3650),
+    )
+    picture_megabytes: int = _setting(
+        "CLICK2CART_PICTURE_MEGABYTES",
+        2_000,
+        "Megabytes of disk that re-encoded pictures of products may take, 10 to 1000000.",
+        _whole_number(10, 1_000_000),
     )
 
     @classmethod

@@ -15,8 +15,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from aggregator.catalog.exchange_rates import rates_are_due
 from aggregator.catalog.held_runs import accepting_is_due
 from aggregator.catalog.matches import matching_is_due
+from aggregator.catalog.pictures import due_pictures
 from aggregator.catalog.probes import due_probes
 from aggregator.catalog.processes import list_processes
 from aggregator.catalog.runs import due_stores
@@ -80,7 +82,9 @@ def tick(context: WorkContext) -> None:
     """Ask for what is due. A message that is lost is asked for again by a later tick."""
     from workers.actors.accepting import accept_held_runs
     from workers.actors.crawling import crawl_store
+    from workers.actors.exchange_rates import read_exchange_rates
     from workers.actors.matching import match_pending_offers
+    from workers.actors.pictures import fetch_pictures
     from workers.actors.probing import probe_store
     from workers.actors.removal import remove_stores
 
@@ -90,6 +94,8 @@ def tick(context: WorkContext) -> None:
         must_match = matching_is_due(session)
         must_accept = accepting_is_due(session)
         must_remove = removal_is_due(session)
+        must_read_rates = rates_are_due(session, context.settings.exchange_rates)
+        digests = due_pictures(session)
     for probe_id in probe_ids:
         probe_store.send(probe_id)
     for slug in slugs:
@@ -100,6 +106,10 @@ def tick(context: WorkContext) -> None:
         accept_held_runs.send()
     if must_remove:
         remove_stores.send()
+    if must_read_rates:
+        read_exchange_rates.send()
+    if digests:
+        fetch_pictures.send(digests)
 
 
 def look_and_tell(context: WorkContext) -> None:
@@ -175,6 +185,7 @@ def run_clock(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with working(settings) as context:
         load_actors()
+        from workers.actors.pictures import trim_pictures
         from workers.actors.upkeep import AGEING_SECONDS, forget_old_rows, hide_prices_too_old_to_show
 
         leadership = Leadership(context.sessions.kw["bind"])
@@ -198,6 +209,7 @@ def run_clock(settings: Settings) -> None:
         def led_upkeep() -> None:
             if leadership.is_held():
                 forget_old_rows.send()
+                trim_pictures.send()
 
         def led_ageing() -> None:
             if leadership.is_held():
