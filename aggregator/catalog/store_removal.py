@@ -15,7 +15,6 @@ from aggregator.catalog.staging import drop_staging
 from aggregator.db import audit
 from aggregator.db.models import (
     CartLineRow,
-    HandOffRow,
     MatchLinkRow,
     OfferPriceRow,
     OfferRow,
@@ -32,13 +31,12 @@ _ASK_AGAIN_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreBelongings:
-    """What goes with a store: offers (gone ones too) with their prices, runs, quarantine, and parts of checkouts."""
+    """What goes with a store: offers (gone ones too) with their prices, runs and quarantine."""
 
     offers: int
     prices: int
     runs: int
     quarantined: int
-    hand_offs: int
 
 
 def count_belongings(session: Session, slug: str) -> StoreBelongings:
@@ -51,12 +49,9 @@ def count_belongings(session: Session, slug: str) -> StoreBelongings:
             select(func.count()).where(OfferPriceRow.offer_id.in_(offers)).scalar_subquery(),
             select(func.count()).where(RunRow.store_id == store_id).scalar_subquery(),
             select(func.count()).where(QuarantinedOfferRow.store_id == store_id).scalar_subquery(),
-            select(func.count()).where(HandOffRow.store_id == store_id).scalar_subquery(),
         )
     ).one()
-    return StoreBelongings(
-        offers=counts[0], prices=counts[1], runs=counts[2], quarantined=counts[3], hand_offs=counts[4]
-    )
+    return StoreBelongings(offers=counts[0], prices=counts[1], runs=counts[2], quarantined=counts[3])
 
 
 def ask_for_removal(

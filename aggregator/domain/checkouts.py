@@ -10,6 +10,7 @@ from typing import Literal
 from aggregator.domain.carts import Plan
 from aggregator.domain.money import Money
 from aggregator.domain.products import ProductCard
+from aggregator.domain.purchases import PartState
 from aggregator.domain.stores import HandOff, HandOffLine
 
 HandOffState = Literal["waiting", "opened", "bought", "given_up"]
@@ -89,7 +90,7 @@ class HandOffStep:
     subtotal: Money
     shipping: Money | None
     handoff: HandOff
-    state: HandOffState
+    state: PartState
     opened_at: datetime | None
     settled_at: datetime | None
 

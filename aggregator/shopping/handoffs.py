@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
-from sqlalchemy import Row, and_, case, func, insert, null, select, update
+from sqlalchemy import Row, and_, case, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.accounts.tokens import token_hash
@@ -18,9 +18,11 @@ from aggregator.domain.checkouts import CartPlan, Checkout, HandOffState, HandOf
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
+from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOff, HandOffLine, Store
 from aggregator.shopping.cart_plans import plan_cart
 from aggregator.shopping.hand_off_links import build_hand_off
+from aggregator.shopping.part_history import record_change, take_back_all
 from aggregator.shopping.plan_files import write_plan
 
 
@@ -68,10 +70,10 @@ def get_checkout(session: Session, token: str | None, checkout_id: str) -> Check
             HandOffRow.state,
             HandOffRow.opened_at,
             HandOffRow.settled_at,
-            StoreRow.name.label("store_name"),
-            StoreRow.url.label("store_url"),
+            HandOffRow.store_name,
+            func.coalesce(StoreRow.url, "").label("store_url"),
         )
-        .join(StoreRow, StoreRow.id == HandOffRow.store_id)
+        .outerjoin(StoreRow, StoreRow.id == HandOffRow.store_id)
         .where(HandOffRow.checkout_id == found.id)
         .order_by(HandOffRow.position)
     ).all()
@@ -87,7 +89,8 @@ def get_checkout(session: Session, token: str | None, checkout_id: str) -> Check
 def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, state: HandOffState) -> None:
     """Record what the shopper did: opened the link, bought, gave up, or took that back ("waiting").
 
-    A step that was opened once returns to "opened", and opening a settled step again leaves it settled.
+    A step that was opened once returns to "opened", and opening a settled step again leaves it settled. What was
+    shipped or came later stays as it is: such parts are changed among the purchases.
     Raises NotFound for anyone else's hand-off and InvalidInput for an unknown state.
     """
     if state not in get_args(HandOffState):
@@ -95,7 +98,8 @@ def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, st
     if not is_public_id(hand_off_id):
         raise NotFound("hand-off", hand_off_id)
     now = datetime.now(UTC)
-    is_settled = HandOffRow.state.in_(("bought", "given_up"))
+    is_on_its_way = HandOffRow.state.not_in(get_args(HandOffState))
+    is_settled = HandOffRow.state.not_in(OPEN_STATES)
     values: dict[str, Any]
     if state == "opened":
         values = {
@@ -104,22 +108,32 @@ def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, st
         }
     elif state == "waiting":
         values = {
-            "state": case((HandOffRow.opened_at.is_not(None), "opened"), else_="waiting"),
-            "settled_at": null(),
+            "state": case(
+                (is_on_its_way, HandOffRow.state),
+                (HandOffRow.opened_at.is_not(None), "opened"),
+                else_="waiting",
+            ),
+            "settled_at": case((is_on_its_way, HandOffRow.settled_at), else_=null()),
         }
     else:
-        stays = and_(HandOffRow.state == state, HandOffRow.settled_at.is_not(None))
-        values = {"state": state, "settled_at": case((stays, HandOffRow.settled_at), else_=now)}
+        stays = or_(is_on_its_way, and_(HandOffRow.state == state, HandOffRow.settled_at.is_not(None)))
+        values = {
+            "state": case((is_on_its_way, HandOffRow.state), else_=state),
+            "settled_at": case((stays, HandOffRow.settled_at), else_=now),
+        }
     changed = session.execute(
         update(HandOffRow)
         .where(HandOffRow.public_id == hand_off_id, HandOffRow.checkout_id == CheckoutRow.id)
         .where(CheckoutRow.cart_id == CartRow.id, CartRow.token_hash == token_hash(token or ""))
         .values(values)
-        .returning(HandOffRow.id)
+        .returning(HandOffRow.id, HandOffRow.state)
         .execution_options(synchronize_session=False)
     ).first()
     if changed is None:
         raise NotFound("hand-off", hand_off_id)
+    if changed.state in OPEN_STATES:
+        take_back_all(session, changed.id)
+    record_change(session, changed.id, changed.state)
 
 
 def _kept_plan(cart_plan: CartPlan) -> dict[str, Any]:
@@ -183,11 +197,17 @@ def _hand_off_row(
     return {
         "checkout_id": checkout_id,
         "store_id": any_row.store_row_id,
+        "store_name": planned.store_name,
         "position": position,
         "kind": built.kind,
         "link": {"url": built.url, "item_urls": built.item_urls, "replaces_cart": built.replaces_cart},
         "lines": [
-            {**asdict(line), "offer_id": part.offer_id, "price": part.price.plain()}
+            {
+                **asdict(line),
+                "offer_id": part.offer_id,
+                "product_id": part.product.id,
+                "price": part.price.plain(),
+            }
             for line, part in zip(lines, planned.lines, strict=True)
         ],
         "subtotal": planned.subtotal.amount,

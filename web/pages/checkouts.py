@@ -6,6 +6,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from aggregator.domain.checkouts import Checkout, HandOffState, HandOffStep
 from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.purchases import OPEN_STATES
 from aggregator.shopping.handoffs import build_checkout, get_checkout, set_hand_off_state
 from web import context
 from web.db import current_session
@@ -37,7 +38,7 @@ def show(checkout_id: str) -> str:
     """The steps of one checkout."""
     checkout = get_checkout(current_session(), context.cart_token(), checkout_id)
     let_forms_lead_to(link for step in checkout.steps if (link := opening_link(step)))
-    settled = sum(step.state in {"bought", "given_up"} for step in checkout.steps)
+    settled = sum(step.state not in OPEN_STATES for step in checkout.steps)
     return render_template(
         "checkouts/show.html", checkout=checkout, settled=settled, opening_link=opening_link
     )
