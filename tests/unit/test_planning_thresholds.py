@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from aggregator.shopping.planning.model import Problem, build_problem
+from aggregator.shopping.planning.building import build_problem
+from aggregator.shopping.planning.model import Problem
 from aggregator.shopping.planning.programme import Programme
 from aggregator.shopping.planning.thresholds import ThresholdCuts
 from tests.unit.planning_oracle import best_plans, random_basket

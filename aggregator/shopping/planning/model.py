@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from aggregator.domain.carts import Basket
-from aggregator.domain.errors import BasketError
-from aggregator.domain.money import currency_exponent
-from aggregator.domain.shipping import ShippingRule
+Quantities = Mapping[int, int]  # place of an offer in the basket -> packs, never 0
 
-Quantities = Mapping[int, int]  # place of an offer in the basket -> units, never 0
+WHOLE = 10_000  # a rate of a band is in these parts of the subtotal
 
 
 class Choice(NamedTuple):
-    """An offer: its place in the basket, its line and store by number, price, units that can be used."""
+    """An offer: its place in the basket, its line and store by number, and what a pack of it is.
+
+    `price` is what a pack adds to the store's subtotal, `cost` what it costs in all; `once` is paid besides if
+    any is bought. `limit` is how many packs can be used, `pack` the units in one.
+    """
 
     place: int
     line: int
     shop: int
     price: int
     limit: int
+    cost: int
+    once: int = 0
+    pack: int = 1
 
 
 class Band(NamedTuple):
-    """Subtotals from `low` to `high` (None: no end) cost `cost` to send."""
+    """Subtotals from `low` to `high` (None: no end) cost `cost` to send, less a discount.
+
+    A fixed discount is taken off the cost, which may be below 0; `rate` parts of WHOLE of the subtotal, rounded
+    down, are taken off besides.
+    """
 
     low: int
     high: int | None
     cost: int
+    rate: int = 0
+
+    def fee(self, subtotal: int) -> int:
+        """What an order of that subtotal costs besides it."""
+        return self.cost - self.rate * subtotal // WHOLE
 
 
 class Score(NamedTuple):
@@ -47,31 +59,60 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A store that can be used: `bands` are the subtotals within reach that it accepts, ascending."""
+    """A store that can be used: `bands` are the subtotals within reach that it accepts, by their lower ends.
+
+    Without `coupons` no two bands hold the same subtotal; with them the cheapest band counts. `reach`: no
+    permitted purchase there is worth more.
+    """
 
     number: int
     known: bool
     bands: tuple[Band, ...]
     choices: tuple[Choice, ...]
+    reach: int
+    coupons: bool = False
+
+    def band_at(self, subtotal: int) -> int | None:
+        """Which band an order of that subtotal is best sent at, None where the store takes no such order."""
+        if not self.coupons:
+            at = bisect_right(self.bands, subtotal, key=lambda band: band.low)
+            return at - 1 if at else None
+        fitting = [
+            (band.fee(subtotal), at)
+            for at, band in enumerate(self.bands)
+            if band.low <= subtotal and (band.high is None or subtotal <= band.high)
+        ]
+        return min(fitting)[1] if fitting else None
 
     def fee(self, subtotal: int) -> int | None:
-        """What ranks as shipping at that subtotal, None where the store takes no such order."""
-        at = bisect_right(self.bands, subtotal, key=lambda band: band.low)
-        return self.bands[at - 1].cost if at else None
+        """What ranks besides the goods at that subtotal, None where the store takes no such order."""
+        at = self.band_at(subtotal)
+        return None if at is None else self.bands[at].fee(subtotal)
 
-    def capacity(self, demand: tuple[int, ...]) -> dict[int, int]:
+    def least_fee(self) -> int:
+        """No order within reach has a lower fee."""
+        return min(
+            band.fee(self.reach if band.high is None else min(band.high, self.reach)) for band in self.bands
+        )
+
+    def capacity(self, demand: Sequence[int]) -> dict[int, int]:
         """Line -> the most units of it that this store can sell."""
-        units: dict[int, int] = defaultdict(int)
-        for choice in self.choices:
-            units[choice.line] += choice.limit
-        return {line: min(demand[line], stock) for line, stock in units.items()}
+        return _attainable(self.choices, demand)
+
+    def is_plain(self) -> bool:
+        """Whether only tiers are added to goods that are sold by the unit."""
+        return not self.coupons and all(
+            choice.pack == 1 and not choice.once and choice.cost == choice.price for choice in self.choices
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A basket with every amount as a whole number of `quantum`, the greatest amount that divides them all.
 
-    `assumed`: unknown shipping has a price here, so that it does not rank by itself.
+    `assumed`: unknown shipping has a price here, so that it does not rank by itself. `packed`: lines that some
+    offer sells in packs. What such a line gets beyond its demand is less than any pack bought for it, so that
+    nothing is bought only to reach a threshold.
     """
 
     demand: tuple[int, ...]
@@ -80,19 +121,19 @@ class Problem:
     assumed: bool
     quantum: Decimal
     choices: Mapping[int, Choice] = field(init=False)
+    packed: frozenset[int] = field(init=False)
     full_units: int = field(init=False)
 
     def __post_init__(self) -> None:
         choices = {choice.place: choice for shop in self.shops.values() for choice in shop.choices}
         object.__setattr__(self, "choices", dict(sorted(choices.items())))
+        packed = frozenset(choice.line for choice in choices.values() if choice.pack > 1)
+        object.__setattr__(self, "packed", packed)
         object.__setattr__(self, "full_units", sum(self.attainable().values()))
 
     def attainable(self) -> dict[int, int]:
         """Line -> the most units of it that all usable stores together can sell."""
-        units: dict[int, int] = defaultdict(int)
-        for choice in self.choices.values():
-            units[choice.line] += choice.limit
-        return {line: min(self.demand[line], stock) for line, stock in units.items()}
+        return _attainable(self.choices.values(), self.demand)
 
     def ranks_unknown(self) -> bool:
         """Whether fewer unknown stores are better, before any cost."""
@@ -101,25 +142,29 @@ class Problem:
     def score(self, quantities: Quantities) -> Score | None:
         """The exact score of a plan, None where a store, a stock or a line does not allow it."""
         bought: dict[int, int] = defaultdict(int)
+        smallest: dict[int, int] = {}
         subtotals: dict[int, int] = defaultdict(int)
+        cost = 0
         for place, quantity in quantities.items():
             choice = self.choices[place]
             if not 0 < quantity <= choice.limit:
                 return None
-            bought[choice.line] += quantity
+            bought[choice.line] += quantity * choice.pack
+            smallest[choice.line] = min(choice.pack, smallest.get(choice.line, choice.pack))
             subtotals[choice.shop] += quantity * choice.price
-        if any(quantity > self.demand[line] for line, quantity in bought.items()):
+            cost += quantity * choice.cost + choice.once
+        if any(units - smallest[line] >= self.demand[line] for line, units in bought.items()):
             return None
         if self.max_stores is not None and len(subtotals) > self.max_stores:
             return None
-        cost = 0
         for number, subtotal in subtotals.items():
             fee = self.shops[number].fee(subtotal)
             if fee is None:
                 return None
-            cost += subtotal + fee
+            cost += fee
         unknown = sum(not self.shops[number].known for number in subtotals) if not self.assumed else 0
-        return Score(self.full_units - sum(bought.values()), unknown, cost, len(subtotals))
+        wanted = sum(min(units, self.demand[line]) for line, units in bought.items())
+        return Score(self.full_units - wanted, unknown, cost, len(subtotals))
 
     def shops_of(self, quantities: Quantities) -> list[Shop]:
         """The stores that a plan uses, in input order."""
@@ -133,7 +178,7 @@ class Problem:
         """One store alone, for these units of these lines."""
         wanted = tuple(demand.get(line, 0) for line in range(len(self.demand)))
         choices = tuple(
-            choice._replace(limit=min(choice.limit, wanted[choice.line]))
+            choice._replace(limit=min(choice.limit, -(-wanted[choice.line] // choice.pack)))
             for choice in shop.choices
             if wanted[choice.line]
         )
@@ -141,110 +186,74 @@ class Problem:
             self, demand=wanted, shops={shop.number: replace(shop, choices=choices)}, max_stores=None
         )
 
+    def line_alone(self, line: int) -> Problem:
+        """One line alone, as if all its offers were of one store that sends for nothing."""
+        choices = tuple(c._replace(shop=0) for c in self.choices.values() if c.line == line)
+        wanted = tuple(units if at == line else 0 for at, units in enumerate(self.demand))
+        shop = Shop(0, True, (Band(0, None, 0),), choices, highest_subtotal(choices, wanted))
+        return replace(self, demand=wanted, shops={0: shop} if choices else {}, max_stores=None)
 
-def build_problem(basket: Basket, *, assumed_shipping: Decimal | None) -> Problem:
-    """The basket in whole numbers, without the offers and stores that no plan can use.
 
-    Left out are offers without stock and stores that no permitted purchase brings to their least order.
-    Raises BasketError where an amount has more decimals than the currency.
+def cheapest_first(choices: Iterable[Choice], wanted: Mapping[int, int]) -> tuple[dict[int, int], int]:
+    """Units of each line from its cheapest choices: the packs of each and the subtotal of them all.
+
+    The cheapest purchase there is for lines sold by the unit, a good one for those sold in packs.
     """
-    exponent = currency_exponent(basket.currency)
-    line_of = {line.id: at for at, line in enumerate(basket.lines)}
-    shop_of = {store.id: at for at, store in enumerate(basket.stores)}
-    demand = tuple(line.quantity for line in basket.lines)
-
-    prices = [_minor(o.price, exponent, f"$.offers[{at}].price") for at, o in enumerate(basket.offers)]
-    rules = [
-        None if store.shipping is None else _minor_rule(store.shipping, exponent, f"$.stores[{at}].shipping")
-        for at, store in enumerate(basket.stores)
-    ]
-    assumed = 0 if assumed_shipping is None else _minor(assumed_shipping, exponent, "$.assumed_shipping")
-    costs = [cost for rule in rules if rule for _, cost in rule]
-    unit = math.gcd(assumed, *prices, *costs) or 1
-
-    offered: dict[int, list[Choice]] = defaultdict(list)
-    for place, (offer, price) in enumerate(zip(basket.offers, prices, strict=True)):
-        line, shop = line_of[offer.line], shop_of[offer.store]
-        limit = demand[line] if offer.stock is None else min(offer.stock, demand[line])
-        if limit:
-            offered[shop].append(Choice(place, line, shop, price // unit, limit))
-
-    shops: dict[int, Shop] = {}
-    for number, rule in enumerate(rules):
-        choices = offered.get(number)
-        if not choices:
-            continue
-        tiers = [(0, assumed)] if rule is None else rule
-        bands = _bands(tiers, unit, cheapest_first(choices, demand, dearest=True)[1])
-        if bands:
-            shops[number] = Shop(number, rule is not None, bands, tuple(choices))
-    return Problem(
-        demand=demand,
-        shops=shops,
-        max_stores=basket.max_stores,
-        assumed=assumed_shipping is not None,
-        quantum=Decimal(unit).scaleb(-exponent),
-    )
+    return _first(choices, wanted, lambda choice: (choice.cost / choice.pack, choice.place))
 
 
-def cheapest_first(
-    choices: Iterable[Choice], wanted: Mapping[int, int] | tuple[int, ...], *, dearest: bool = False
+def dearest_first(choices: Iterable[Choice], wanted: Mapping[int, int]) -> tuple[dict[int, int], int]:
+    """As `cheapest_first`, from the offers that bring a store's subtotal up most."""
+    return _first(choices, wanted, lambda choice: (-choice.price / choice.pack, choice.place))
+
+
+def _first(
+    choices: Iterable[Choice], wanted: Mapping[int, int], key: Callable[[Choice], tuple[float, int]]
 ) -> tuple[dict[int, int], int]:
-    """Units of each line from its cheapest (or dearest) choices: the quantities and what they cost."""
-    left = dict(enumerate(wanted)) if isinstance(wanted, tuple) else dict(wanted)
-    sign = -1 if dearest else 1
-    quantities: dict[int, int] = {}
+    offered: dict[int, list[Choice]] = defaultdict(list)
+    for choice in sorted(choices, key=key):
+        if wanted.get(choice.line):
+            offered[choice.line].append(choice)
+    taken = [pair for line, ranked in offered.items() for pair in take_in_turn(ranked, wanted[line])]
+    quantities = {choice.place: quantity for choice, quantity in taken}
+    return quantities, sum(quantity * choice.price for choice, quantity in taken)
+
+
+def take_in_turn(ranked: Iterable[Choice], wanted: int) -> list[tuple[Choice, int]]:
+    """Packs of one line, from the first choice on, until no more units are wanted; no pack is superfluous."""
+    left = wanted
+    taken: list[tuple[Choice, int]] = []
+    for choice in ranked:
+        if left <= 0:
+            break
+        quantity = min(choice.limit, -(-left // choice.pack))
+        left -= quantity * choice.pack
+        taken.append((choice, quantity))
+    for at, (choice, quantity) in enumerate(taken):
+        superfluous = min(quantity, -left // choice.pack) if left < 0 else 0
+        left += superfluous * choice.pack
+        taken[at] = (choice, quantity - superfluous)
+    return [(choice, quantity) for choice, quantity in taken if quantity]
+
+
+def highest_subtotal(choices: Iterable[Choice], demand: Sequence[int]) -> int:
+    """No permitted purchase of these choices is worth more. Exact where all are sold by the unit."""
+    largest: dict[int, int] = {}
+    chosen = list(choices)
+    for choice in chosen:
+        largest[choice.line] = max(choice.pack, largest.get(choice.line, 1))
+    left = {line: demand[line] + pack - 1 for line, pack in largest.items()}
     subtotal = 0
-    for choice in sorted(choices, key=lambda choice: (sign * choice.price, choice.place)):
-        quantity = min(choice.limit, left.get(choice.line, 0))
-        if quantity:
-            left[choice.line] -= quantity
-            quantities[choice.place] = quantity
+    for choice in sorted(chosen, key=lambda choice: -choice.price / choice.pack):
+        quantity = min(choice.limit, -(-left[choice.line] // choice.pack))
+        if quantity > 0:
+            left[choice.line] -= quantity * choice.pack
             subtotal += quantity * choice.price
-    return quantities, subtotal
+    return subtotal
 
 
-def _bands(tiers: list[tuple[int, int]], unit: int, reach: int) -> tuple[Band, ...]:
-    """Tiers in minor units as bands in `unit`s, up to the highest subtotal within reach.
-
-    Subtotals are multiples of the unit, so a lower end is rounded up.
-    """
-    bands: list[Band] = []
-    for at, (start, cost) in enumerate(tiers):
-        low = -(-start // unit)
-        high = -(-tiers[at + 1][0] // unit) - 1 if at + 1 < len(tiers) else None
-        if low > reach or (high is not None and high < low):
-            continue
-        if high is not None and high >= reach:
-            high = None
-        if bands and bands[-1].cost == cost // unit:
-            bands[-1] = Band(bands[-1].low, high, cost // unit)
-        else:
-            bands.append(Band(low, high, cost // unit))
-    return tuple(bands)
-
-
-def _minor_rule(rule: ShippingRule, exponent: int, path: str) -> list[tuple[int, int]]:
-    """(subtotal, cost) in minor units, ascending, from the minimum order on."""
-    tiers = sorted(
-        (
-            _minor(tier.min_subtotal, exponent, f"{path}.tiers[{at}].min_subtotal"),
-            _minor(tier.cost, exponent, f"{path}.tiers[{at}].cost"),
-        )
-        for at, tier in enumerate(rule.tiers)
-    )
-    if rule.min_order is not None:
-        least = _minor(rule.min_order, exponent, f"{path}.min_order")
-        below = [tier for tier in tiers if tier[0] <= least]
-        above = [tier for tier in tiers if tier[0] > least]
-        tiers = ([(least, below[-1][1])] if below else []) + above
-    return tiers
-
-
-def _minor(amount: Decimal, exponent: int, path: str) -> int:
-    minor = int(amount.scaleb(exponent))
-    if Decimal(minor).scaleb(-exponent) != amount:
-        raise BasketError(
-            f"{amount} has more decimals than the currency", place=path, remedy=f"at most {exponent} decimals"
-        )
-    return minor
+def _attainable(choices: Iterable[Choice], demand: Sequence[int]) -> dict[int, int]:
+    units: dict[int, int] = defaultdict(int)
+    for choice in choices:
+        units[choice.line] += choice.limit * choice.pack
+    return {line: min(demand[line], stock) for line, stock in units.items()}

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from aggregator.domain.carts import (
-    Allocation,
     Basket,
     CheapestKnownParts,
     CheapestPerLine,
     FrontierPoint,
-    MissingLine,
-    MissingReason,
     Plan,
     PlanStatus,
     SingleStore,
-    StoreShare,
 )
-from aggregator.shopping.planning.model import Problem, Quantities, build_problem, cheapest_first
+from aggregator.shopping.planning.adding import Sums, add_up, missing_lines
+from aggregator.shopping.planning.building import build_problem
+from aggregator.shopping.planning.model import Problem, Quantities, cheapest_first
 from aggregator.shopping.planning.solving import Solved, cheapest_in_shop, earlier, least_cost, solve
 
 _MAIN_SHARE = 0.75  # of the time for the plan itself, where a frontier is asked for too
@@ -45,24 +43,24 @@ def plan_basket(basket: Basket, *, time_limit: float = 10.0, frontier: bool = Tr
     reserve = _RESERVE * (time.monotonic() - began)
     deadline = began + time_limit - reserve
     solved = solve(problem, began + time_limit * (_MAIN_SHARE if frontier else 1.0) - reserve)
-    if solved is None:
+    if solved is None or (solved.proven and not solved.quantities):
         return _nothing(basket, problem)
     points: dict[int, Solved] = {}
     if frontier:
-        points, solved = _frontier(problem, solved, deadline)
+        points, solved = _frontier(problem, solved, deadline, parcels_rank=bool(basket.parcel_value))
     return _describe(basket, problem, solved, points, deadline)
 
 
 def _describe(
     basket: Basket, problem: Problem, solved: Solved, points: dict[int, Solved], deadline: float
 ) -> Plan:
-    sums = _add_up(basket, solved.quantities)
-    assumed = basket.assumed_shipping or Decimal(0)
-    ranked = sums.total + assumed * sums.unknown
+    sums = add_up(basket, solved.quantities)
+    ranked_only = (basket.assumed_shipping or 0) * sums.unknown + basket.parcel_value * len(sums.stores)
+    ranked = sums.total + ranked_only
     agreed = ranked == solved.score.cost * problem.quantum and sums.units == (
         problem.full_units - solved.score.unbought
     )
-    bound = max(Decimal(0), solved.bound * problem.quantum - assumed * sums.unknown)
+    bound = max(Decimal(0), solved.bound * problem.quantum - ranked_only)
     return Plan(
         currency=basket.currency,
         status=PlanStatus.OPTIMAL if solved.proven and agreed else PlanStatus.FEASIBLE,
@@ -71,11 +69,13 @@ def _describe(
         complete=sums.complete,
         allocations=sums.allocations,
         stores=sums.stores,
-        missing=_missing(basket, problem, solved.quantities),
+        missing=missing_lines(basket, problem, solved.quantities),
         frontier=tuple(_point(basket, limit, found) for limit, found in sorted(points.items())),
         single_store=_single_store(basket, problem, solved.quantities, deadline),
-        cheapest_per_line=_cheapest_per_line(basket, problem),
+        cheapest_per_line=_cheapest_per_line(basket, problem, deadline),
         cheapest_known_parts=_cheapest_known_parts(basket, problem, sums, deadline),
+        surplus=sums.surplus,
+        estimated=sums.estimated,
     )
 
 
@@ -88,7 +88,7 @@ def _nothing(basket: Basket, problem: Problem) -> Plan:
         complete=not basket.lines,
         allocations=(),
         stores=(),
-        missing=_missing(basket, problem, {}),
+        missing=missing_lines(basket, problem, {}),
         frontier=(),
         single_store=None,
         cheapest_per_line=CheapestPerLine(Decimal(0), complete=not basket.lines),
@@ -96,57 +96,22 @@ def _nothing(basket: Basket, problem: Problem) -> Plan:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """A plan added up from the basket itself, in Decimal, by the stores' own rules."""
-
-    total: Decimal
-    units: int
-    unknown: int
-    complete: bool
-    allocations: tuple[Allocation, ...]
-    stores: tuple[StoreShare, ...]
-
-
-def _add_up(basket: Basket, quantities: Quantities) -> _Sums:
-    subtotals: dict[str, Decimal] = defaultdict(Decimal)
-    allocations = []
-    for place, quantity in sorted(quantities.items()):
-        offer = basket.offers[place]
-        subtotals[offer.store] += offer.price * quantity
-        allocations.append(Allocation(offer.line, offer.id, offer.store, quantity))
-    shares = []
-    for store in basket.stores:
-        if store.id in subtotals:
-            shipping = None if store.shipping is None else store.shipping.cost(subtotals[store.id])
-            if store.shipping is not None and shipping is None:
-                raise AssertionError(f"the plan buys at {store.id!r} below what it accepts")
-            shares.append(StoreShare(store.id, subtotals[store.id], shipping))
-    units = sum(allocation.quantity for allocation in allocations)
-    unknown = sum(share.shipping is None for share in shares)
-    return _Sums(
-        total=sum((share.subtotal + (share.shipping or 0) for share in shares), Decimal(0)),
-        units=units,
-        unknown=unknown,
-        complete=not unknown and units == sum(line.quantity for line in basket.lines),
-        allocations=tuple(allocations),
-        stores=tuple(shares),
-    )
-
-
-def _frontier(problem: Problem, best: Solved, deadline: float) -> tuple[dict[int, Solved], Solved]:
+def _frontier(
+    problem: Problem, best: Solved, deadline: float, *, parcels_rank: bool
+) -> tuple[dict[int, Solved], Solved]:
     """The best plan for each lower limit on stores, and the plan itself: a better one if one turned up.
 
-    That can only be where the plan ran out of time. How many stores stay unknown depends on ties only where
-    unknown shipping is assumed, so elsewhere ties are left open.
+    That can only be where the plan ran out of time. What a total holds depends on ties only where it is not all
+    that ranks: where unknown shipping is assumed or a parcel has a value. Elsewhere ties are left open.
     """
-    ties = problem.assumed and any(not shop.known for shop in problem.shops.values())
+    ties = parcels_rank or (problem.assumed and any(not shop.known for shop in problem.shops.values()))
     points: dict[int, Solved] = {}
     limit = 1
     while limit < best.score.stores and time.monotonic() < deadline:
         found = solve(problem.with_max_stores(limit), deadline, ties=ties)
-        if found is None:
-            break
+        if found is None or not found.quantities:
+            limit += 1
+            continue
         previous = points.get(limit - 1)
         if previous is not None and previous.score[:3] < found.score[:3]:
             found = replace(previous, units_proven=False)
@@ -166,7 +131,7 @@ def _improved(problem: Problem, best: Solved, found: Solved) -> Solved:
 
 
 def _point(basket: Basket, limit: int, solved: Solved) -> FrontierPoint:
-    sums = _add_up(basket, solved.quantities)
+    sums = add_up(basket, solved.quantities)
     proven = solved.units_proven and solved.unknown_proven and solved.bound == solved.score.cost
     return FrontierPoint(limit, sums.units, sums.total, sums.complete, proven)
 
@@ -177,7 +142,8 @@ def _single_store(
     """The best one store for exactly what the plan buys of each line."""
     wanted: dict[int, int] = defaultdict(int)
     for place, quantity in quantities.items():
-        wanted[problem.choices[place].line] += quantity
+        choice = problem.choices[place]
+        wanted[choice.line] = min(problem.demand[choice.line], wanted[choice.line] + quantity * choice.pack)
     best: Solved | None = None
     for shop in problem.shops.values():
         found = cheapest_in_shop(problem, shop, wanted, deadline)
@@ -189,57 +155,36 @@ def _single_store(
             best = found
     if best is None:
         return None
-    sums = _add_up(basket, best.quantities)
+    sums = add_up(basket, best.quantities)
     return SingleStore(sums.stores[0].store, sums.total, sums.complete)
 
 
-def _cheapest_per_line(basket: Basket, problem: Problem) -> CheapestPerLine:
+def _cheapest_per_line(basket: Basket, problem: Problem, deadline: float) -> CheapestPerLine:
     """What a shopper pays who takes each line where it is cheapest, of any number of stores.
 
     A store that does not accept the order that comes out delivers nothing, and the purchase is incomplete.
     """
-    quantities, _ = cheapest_first(problem.choices.values(), problem.demand)
+    involved = problem.packed | {choice.line for choice in problem.choices.values() if choice.once}
+    wanted = {line: units for line, units in enumerate(problem.demand) if line not in involved}
+    quantities, _ = cheapest_first(problem.choices.values(), wanted)
+    for line in sorted(involved):
+        alone = solve(problem.line_alone(line), deadline)
+        quantities |= alone.quantities if alone else {}
     subtotals: dict[int, int] = defaultdict(int)
     for place, quantity in quantities.items():
         subtotals[problem.choices[place].shop] += quantity * problem.choices[place].price
     accepted = {
         number for number, subtotal in subtotals.items() if problem.shops[number].fee(subtotal) is not None
     }
-    sums = _add_up(basket, {p: q for p, q in quantities.items() if problem.choices[p].shop in accepted})
+    sums = add_up(basket, {p: q for p, q in quantities.items() if problem.choices[p].shop in accepted})
     return CheapestPerLine(sums.total, sums.complete)
 
 
 def _cheapest_known_parts(
-    basket: Basket, problem: Problem, plan: _Sums, deadline: float
+    basket: Basket, problem: Problem, plan: Sums, deadline: float
 ) -> CheapestKnownParts:
     if all(shop.known for shop in problem.shops.values()):
         return CheapestKnownParts(plan.total, unknown_stores=0)
     solved = solve(build_problem(basket, assumed_shipping=Decimal(0)), deadline)
-    sums = plan if solved is None else _add_up(basket, solved.quantities)
+    sums = plan if solved is None else add_up(basket, solved.quantities)
     return CheapestKnownParts(sums.total, sums.unknown)
-
-
-def _missing(basket: Basket, problem: Problem, quantities: Quantities) -> tuple[MissingLine, ...]:
-    bought: dict[str, int] = defaultdict(int)
-    for place, quantity in quantities.items():
-        bought[basket.offers[place].line] += quantity
-    stock: dict[str, int] = defaultdict(int)
-    for offer in basket.offers:
-        stock[offer.line] += 10**9 if offer.stock is None else offer.stock
-    attainable = problem.attainable()
-    stores = len(problem.shops_of(quantities))
-    missing = []
-    for at, line in enumerate(basket.lines):
-        lacking = line.quantity - bought[line.id]
-        if not lacking:
-            continue
-        if line.id not in stock:
-            reason = MissingReason.NOT_OFFERED
-        elif bought[line.id] == min(stock[line.id], line.quantity):
-            reason = MissingReason.STOCK
-        elif stores == problem.max_stores and bought[line.id] < attainable.get(at, 0):
-            reason = MissingReason.MAX_STORES
-        else:
-            reason = MissingReason.MIN_ORDER
-        missing.append(MissingLine(line.id, lacking, reason))
-    return tuple(missing)

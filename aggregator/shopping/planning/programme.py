@@ -1,10 +1,12 @@
 """The integer programme of a problem, and HiGHS to minimise one objective over it at a time.
 
 Columns: one 0/1 for each band of each store (its parcel is sent at this band's cost), then one whole
-number for each offer (units bought). Rows: a store uses at most one band; an offer is bought only where its
-store is used; a store's subtotal reaches its band's lower end, and stays below the upper end where a higher
-band may cost more (where it can only cost less, overrunning the end never pays); a line gets at most what is
-wanted; at most so many stores.
+number for each offer (packs bought), then what only some baskets need: 0/1 for an offer with a cost that is paid
+once, 0/1 for a size of packs used for a line, the units that a line sold in packs falls short, the discount of a
+band with a percentage. Rows: a store uses at most one band; an offer is bought only where its store is used; a
+store's subtotal reaches its band's lower end, and stays below the upper end where a higher band may cost more
+(where it can only cost less, overrunning the end never pays); a line gets at most what is wanted, or less than
+one pack more; at most so many stores.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.shopping.planning.model import Problem, Quantities, Shop
+from aggregator.shopping.planning.extras import Extras
+from aggregator.shopping.planning.model import WHOLE, Problem, Quantities, Shop
 from aggregator.shopping.planning.thresholds import ThresholdCuts
 
 Floats = NDArray[np.float64]
@@ -71,25 +74,40 @@ class Programme:
             first += len(shop.bands)
         self.first_offer = first
         self.column_of = {place: first + at for at, place in enumerate(self.places)}
-        limits = [choice.limit for choice in problem.choices.values()]
-        self.upper: Floats = np.array([1.0] * first + limits, dtype=np.float64)
-        self.lower: Floats = np.zeros(len(self.upper))
         self.rows: list[_Row] = []
+        self.extras = Extras(problem, self.bands, self.column_of)
+        limits = [choice.limit for choice in problem.choices.values()]
+        self.upper: Floats = np.array([1.0] * first + limits + self.extras.upper, dtype=np.float64)
+        self.lower: Floats = np.zeros(len(self.upper))
         self._add_shops()
         self.line_rows = self._add_lines()
+        self.rows += [_Row(*row) for row in self.extras.rows]
         if problem.max_stores is not None and problem.max_stores < len(problem.shops):
             self.at_most(self.store_count(), problem.max_stores)
         self.magnitude = _magnitude(problem)
         self.trusted = self.magnitude < TRUSTED_MAGNITUDE
 
     def cost(self) -> Floats:
-        """The objective goods plus shipping."""
+        """The objective goods plus shipping, and all else that is paid."""
         fees = [band.cost for shop in self.problem.shops.values() for band in shop.bands]
-        return self._objective(fees, [choice.price for choice in self.problem.choices.values()])
+        costs = [choice.cost for choice in self.problem.choices.values()]
+        return self._objective(fees, costs, self.extras.costs)
 
-    def units(self, *, but: Collection[int] = ()) -> Floats:
-        """The objective units bought, of all offers but these."""
+    def packs(self, *, but: Collection[int] = ()) -> Floats:
+        """The objective packs bought, of all offers but these."""
         return self._objective([0] * self.first_offer, [place not in but for place in self.places])
+
+    def unbought(self) -> Floats:
+        """The objective wanted units not bought, less `units_by_the_unit`."""
+        by_the_unit = [
+            -1.0 * (choice.line not in self.problem.packed) for choice in self.problem.choices.values()
+        ]
+        return self._objective([0] * self.first_offer, by_the_unit, self.extras.short)
+
+    def units_by_the_unit(self) -> int:
+        """The most units of lines that no offer sells in packs."""
+        attainable = self.problem.attainable().items()
+        return sum(units for line, units in attainable if line not in self.problem.packed)
 
     def store_count(self) -> Floats:
         """The objective stores used."""
@@ -102,30 +120,33 @@ class Programme:
 
     def values(self, plan: Quantities) -> list[float]:
         """What the columns are in a permitted plan."""
-        values = [0.0] * len(self.upper)
+        values = [0.0] * (self.first_offer + len(self.places))
         subtotals: dict[int, int] = defaultdict(int)
         for place, quantity in plan.items():
             choice = self.problem.choices[place]
             values[self.column_of[place]] = quantity
             subtotals[choice.shop] += quantity * choice.price
         for number, subtotal in subtotals.items():
-            reached = sum(band.low <= subtotal for band in self.problem.shops[number].bands)
-            values[self.bands[number][reached - 1]] = 1.0
-        return values
+            at = self.problem.shops[number].band_at(subtotal)
+            if at is None:
+                raise AssertionError("the plan is permitted")
+            values[self.bands[number][at]] = 1.0
+        return values + self.extras.values(plan, subtotals)
 
     def at_most(self, objective: Floats, value: float) -> None:
         """Only plans whose objective is not above the value."""
-        columns = np.flatnonzero(objective)
-        self.rows.append(_Row(columns.tolist(), objective[columns].tolist(), -_INFINITY, value))
+        self.rows.append(self._row(objective, -_INFINITY, value))
 
     def buy_exactly(self, units: int) -> None:
         """Only plans of so many units: each line in full where that is all that can be bought."""
         if units == self.problem.full_units:
             for line, wanted in self.problem.attainable().items():
                 row = self.rows[self.line_rows[line]]
-                self.rows[self.line_rows[line]] = _Row(row.columns, row.values, wanted, wanted)
+                most = row.upper if line in self.problem.packed else wanted
+                self.rows[self.line_rows[line]] = _Row(row.columns, row.values, wanted, most)
         else:
-            self.rows.append(_Row(list(self.column_of.values()), [1.0] * len(self.places), units, units))
+            unbought = self.problem.full_units - units - self.units_by_the_unit()
+            self.rows.append(self._row(self.unbought(), unbought, unbought))
 
     def relax(self, deadline: float) -> Relaxation | None:
         """The relaxation for the cost, with every threshold cut that it breaks made a row for good."""
@@ -160,7 +181,9 @@ class Programme:
             if used[bands].any():
                 likely[bands] = True
                 likely[[self.column_of[choice.place] for choice in shop.choices]] = True
-        return used | (likely & (relaxation.reduced_costs <= slack))
+        likely &= relaxation.reduced_costs <= slack
+        likely[self.first_offer + len(self.places) :] = True
+        return used | likely
 
     def drop_what_costs_more(self, relaxation: Relaxation, cost: int) -> None:
         """Fix the columns that no plan of at most this cost can move.
@@ -208,7 +231,7 @@ class Programme:
 
         Where there is none, the answer's bound is above the value.
         """
-        others = np.flatnonzero(self.units(but=seen)).astype(np.int32)
+        others = np.flatnonzero(self.packs(but=seen)).astype(np.int32)
         if not len(others):
             return Answer(None, value + 1)
         if time.monotonic() >= deadline:
@@ -236,11 +259,20 @@ class Programme:
         highs.run()
         if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None
-        found = np.rint(np.array(highs.getSolution().col_value)[self.first_offer :]).astype(int)
+        found = np.rint(
+            np.array(highs.getSolution().col_value)[self.first_offer :][: len(self.places)]
+        ).astype(int)
         return {self.places[at]: int(found[at]) for at in np.flatnonzero(found)}
 
-    def _objective(self, bands: Sequence[float], offers: Sequence[float]) -> Floats:
-        return np.array([*bands, *offers], dtype=np.float64)
+    def _objective(
+        self, bands: Sequence[float], offers: Sequence[float], extras: Sequence[float] | None = None
+    ) -> Floats:
+        none = [0.0] * len(self.extras.upper)
+        return np.array([*bands, *offers, *(none if extras is None else extras)], dtype=np.float64)
+
+    def _row(self, objective: Floats, lower: float, upper: float) -> _Row:
+        columns = np.flatnonzero(objective)
+        return _Row(columns.tolist(), objective[columns].tolist(), lower, upper)
 
     def _add_shops(self) -> None:
         for shop in self.problem.shops.values():
@@ -266,19 +298,21 @@ class Programme:
         prices = [float(choice.price) for choice in shop.choices]
         if any(band.low for band in shop.bands):
             self.rows.append(_Row(columns, prices + [-float(b.low) for b in shop.bands], 0, _INFINITY))
-        if any(low.cost < high.cost for low, high in zip(shop.bands, shop.bands[1:], strict=False)):
-            reach = sum(choice.price * choice.limit for choice in shop.choices)
-            ends = [-float(reach if band.high is None else band.high) for band in shop.bands]
+        if shop.coupons or any(a.cost < b.cost for a, b in zip(shop.bands, shop.bands[1:], strict=False)):
+            ends = [-float(shop.reach if band.high is None else band.high) for band in shop.bands]
             self.rows.append(_Row(columns, prices + ends, -_INFINITY, 0))
 
     def _add_lines(self) -> dict[int, int]:
         columns: dict[int, list[int]] = defaultdict(list)
+        packs: dict[int, list[float]] = defaultdict(list)
         for choice in self.problem.choices.values():
             columns[choice.line].append(self.column_of[choice.place])
+            packs[choice.line].append(float(choice.pack))
         rows: dict[int, int] = {}
         for line, offers in columns.items():
             rows[line] = len(self.rows)
-            self.rows.append(_Row(offers, [1.0] * len(offers), -_INFINITY, self.problem.demand[line]))
+            most = self.problem.demand[line] + max(packs[line]) - 1
+            self.rows.append(_Row(offers, packs[line], -_INFINITY, most))
         return rows
 
     def _load(
@@ -315,7 +349,10 @@ class Programme:
 def _magnitude(problem: Problem) -> int:
     dearest: dict[int, int] = defaultdict(int)
     for choice in problem.choices.values():
-        dearest[choice.line] = max(dearest[choice.line], choice.price)
-    fees = sum(max(band.cost for band in shop.bands) for shop in problem.shops.values())
+        packs = -(-problem.demand[choice.line] // choice.pack)
+        cost = max(choice.cost, choice.price) * packs * (2 if choice.line in problem.packed else 1)
+        dearest[choice.line] = max(dearest[choice.line], cost + choice.once)
+    fees = sum(max(abs(band.cost) for band in shop.bands) for shop in problem.shops.values())
     lows = max((shop.bands[-1].low for shop in problem.shops.values()), default=0)
-    return max(fees + sum(price * problem.demand[line] for line, price in dearest.items()), lows)
+    scale = WHOLE if any(band.rate for shop in problem.shops.values() for band in shop.bands) else 1
+    return scale * max(fees + sum(dearest.values()), lows)

@@ -8,9 +8,20 @@ in the basket, the plan that buys more of the first offer where they differ is t
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aggregator.shopping.planning.model import Problem, Quantities, Score, Shop, cheapest_first
+import numpy as np
+
+from aggregator.shopping.planning.model import (
+    Choice,
+    Problem,
+    Quantities,
+    Score,
+    Shop,
+    cheapest_first,
+    dearest_first,
+)
 from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Programme, Relaxation
 from aggregator.shopping.planning.start import find_start
 
@@ -55,30 +66,54 @@ def solve(problem: Problem, deadline: float, *, ties: bool = True) -> Solved | N
 
 def cheapest_in_shop(problem: Problem, shop: Shop, wanted: dict[int, int], deadline: float) -> Solved | None:
     """These units of these lines at one store, as cheap as it sells them; None where it does not."""
+    found = _best_in_shop(problem, shop, wanted, deadline)
+    return found if found is not None and not found.score.unbought else None
+
+
+def _best_in_shop(problem: Problem, shop: Shop, wanted: dict[int, int], deadline: float) -> Solved | None:
+    """As much of these lines as one store sells, as cheap as it does; None where that is nothing.
+
+    Its score counts as unbought only what the store lacks of these units; None too for a plain store that lacks
+    any, since it sells all that it offers or refuses every order.
+    """
     alone = problem.only(shop, wanted)
-    if alone.full_units != sum(wanted.values()):
-        return None
-    if shop.fee(cheapest_first(shop.choices, wanted, dearest=True)[1]) is None:
-        return None
-    plan, subtotal = cheapest_first(shop.choices, wanted)
-    fee = shop.fee(subtotal)
-    least = _least_at(shop, subtotal)
-    if fee is not None and subtotal + fee == least and _only_at(shop, subtotal, least):
-        score = alone.score(plan)
-        if score is not None:
-            return Solved(plan, score, score.cost, True, True, True)
-    return _Search(alone, deadline).run(ties=True)
+    if shop.is_plain():
+        if alone.full_units != sum(wanted.values()):
+            return None
+        if shop.fee(dearest_first(shop.choices, wanted)[1]) is None:
+            return None
+        plan, subtotal = cheapest_first(shop.choices, wanted)
+        fee = shop.fee(subtotal)
+        least = _least_at(shop, subtotal)
+        if fee is not None and subtotal + fee == least and _only_at(shop, subtotal, least):
+            score = alone.score(plan)
+            if score is not None:
+                return Solved(plan, score, score.cost, True, True, True)
+    found = _Search(alone, deadline).run(ties=True)
+    short = sum(wanted.values()) - alone.full_units
+    score = found.score._replace(unbought=found.score.unbought + short)
+    return replace(found, score=score) if found.quantities else None
 
 
 def least_cost(problem: Problem, units: int) -> int:
-    """No plan of so many units costs less: the cheapest units there are, and the cheapest parcel."""
-    left = list(problem.demand)
-    total = min(band.cost for shop in problem.shops.values() for band in shop.bands) if units else 0
-    for choice in sorted(problem.choices.values(), key=lambda choice: choice.price):
-        taken = min(choice.limit, left[choice.line], units)
+    """No plan of so many units costs less: the cheapest units there are, and the cheapest parcel.
+
+    Where a discount makes parcels cost less than nothing, all of those.
+    """
+    fees = [shop.least_fee() for shop in problem.shops.values()]
+    parcels = sum(fee for fee in fees if fee < 0) or min(fees)
+    return least_goods(problem.choices.values(), problem.demand, units) + parcels if units else 0
+
+
+def least_goods(choices: Iterable[Choice], demand: Sequence[int], units: int) -> int:
+    """No purchase of so many wanted units costs less, shipping left aside."""
+    left = list(demand)
+    total = 0
+    for choice in sorted(choices, key=lambda choice: choice.cost / choice.pack):
+        taken = min(choice.limit * choice.pack, left[choice.line], units)
         left[choice.line] -= taken
         units -= taken
-        total += taken * choice.price
+        total += taken * choice.cost // choice.pack
     return total
 
 
@@ -135,10 +170,12 @@ class _Search:
     def _settle_units(self) -> bool:
         if not self.score.unbought:
             return True
-        answer = self.programme.minimise(-self.programme.units(), self.best, self.deadline)
+        answer = self.programme.minimise(self.programme.unbought(), self.best, self.deadline)
         self._consider(answer.quantities)
-        bought = self.problem.full_units - self.score.unbought
-        return not self.score.unbought or (answer.bound is not None and bought >= -answer.bound)
+        return not self.score.unbought or (
+            answer.bound is not None
+            and self.score.unbought <= answer.bound + self.programme.units_by_the_unit()
+        )
 
     def _settle_unknown(self) -> bool:
         if not self.problem.ranks_unknown():
@@ -232,7 +269,7 @@ class _Search:
             if size and weight * radix > _BLOCK:
                 break
             size, weight = size + 1, weight * radix
-        objective = self.programme.units(but=self.problem.choices)
+        objective = np.zeros(len(self.programme.upper))
         for place in places[:size]:
             weight //= self.problem.choices[place].limit + 1
             objective[self.programme.column_of[place]] = -weight
@@ -251,14 +288,19 @@ def _solve_single(problem: Problem, deadline: float) -> Solved | None:
     bounds: dict[tuple[int, int], int] = {}
     for shop in problem.shops.values():
         wanted = shop.capacity(problem.demand)
-        unbought = problem.full_units - sum(wanted.values())
+        units = sum(wanted.values())
+        unbought = problem.full_units - units
         unknown = int(problem.ranks_unknown() and not shop.known)
-        least = _least_at(shop, cheapest_first(shop.choices, wanted)[1])
+        if shop.is_plain():
+            least = _least_at(shop, cheapest_first(shop.choices, wanted)[1])
+        else:
+            least = least_goods(shop.choices, problem.demand, units) + shop.least_fee()
         if best is not None and (unbought, unknown, least) > best.score[:3]:
             continue
-        found = cheapest_in_shop(problem, shop, wanted, deadline)
+        found = _best_in_shop(problem, shop, wanted, deadline)
         if found is None:
             continue
+        unbought += found.score.unbought
         group = (unbought, unknown)
         bounds[group] = min(bounds.get(group, found.bound), found.bound)
         found = replace(found, score=found.score._replace(unbought=unbought, unknown=unknown))

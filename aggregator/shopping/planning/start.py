@@ -5,7 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from aggregator.shopping.planning.model import Choice, Problem, Quantities, Score, Shop, cheapest_first
+from aggregator.shopping.planning.model import (
+    Choice,
+    Problem,
+    Quantities,
+    Score,
+    Shop,
+    cheapest_first,
+    dearest_first,
+    take_in_turn,
+)
 
 
 class _Split:
@@ -15,7 +24,7 @@ class _Split:
         self.problem = problem
         self.open = set(open_shops)
         self.offered: dict[int, list[Choice]] = defaultdict(list)
-        for choice in sorted(problem.choices.values(), key=lambda choice: (choice.price, choice.place)):
+        for choice in sorted(problem.choices.values(), key=lambda c: (c.cost / c.pack, c.place)):
             self.offered[choice.line].append(choice)
         self.taken: dict[int, list[tuple[Choice, int]]] = {}
         self.subtotals: dict[int, int] = {}
@@ -59,22 +68,19 @@ class _Split:
         return {choice.place: quantity for taken in self.taken.values() for choice, quantity in taken}
 
     def _fill(self, line: int) -> None:
-        left = self.problem.demand[line]
-        taken: list[tuple[Choice, int]] = []
-        for choice in self.offered[line]:
-            if not left:
-                break
-            if choice.shop in self.open:
-                quantity = min(left, choice.limit)
-                left -= quantity
-                taken.append((choice, quantity))
-                self.subtotals[choice.shop] = self.subtotals.get(choice.shop, 0) + quantity * choice.price
-                self.lines[choice.shop].add(line)
+        ranked = (choice for choice in self.offered[line] if choice.shop in self.open)
+        taken = take_in_turn(ranked, self.problem.demand[line])
+        for choice, quantity in taken:
+            self.subtotals[choice.shop] = self.subtotals.get(choice.shop, 0) + quantity * choice.price
+            self.lines[choice.shop].add(line)
         self.taken[line] = taken
 
 
 def find_start(problem: Problem, deadline: float) -> dict[int, int]:
-    """A permitted plan, quickly: empty only where nothing can be bought. No claim that it is best."""
+    """A permitted plan, quickly; empty where none is found. No claim that it is best.
+
+    Where all is sold by the unit it is empty only if nothing can be bought.
+    """
     best, score = _best_single(problem)
     if score is None:
         return {}
@@ -149,7 +155,6 @@ def _best_single(problem: Problem) -> tuple[Quantities, Score | None]:
 
 def fill_shop(problem: Problem, shop: Shop) -> dict[int, int]:
     """As much as one store sells: its cheapest offers, or its dearest where those fall short of its least."""
-    quantities, subtotal = cheapest_first(shop.choices, problem.demand)
-    if shop.fee(subtotal) is None:
-        quantities, _ = cheapest_first(shop.choices, problem.demand, dearest=True)
-    return quantities
+    wanted = dict(enumerate(problem.demand))
+    quantities, subtotal = cheapest_first(shop.choices, wanted)
+    return quantities if shop.fee(subtotal) is not None else dearest_first(shop.choices, wanted)[0]
