@@ -15,7 +15,7 @@ from aggregator.fetching import Answer, Fetcher
 from aggregator.fetching.fetcher import Download
 from spiders.frontier import PageFrontier
 from spiders.item_lines import Listed
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_reading import read_visit, refusal_outcome
 from spiders.pages import select_page
 from spiders.sitemaps import SitemapListing
@@ -123,18 +123,18 @@ def read_safely(answer: Answer, read: ReadPage) -> list[RawOffer | InvalidOffer]
         return [refused("unreadable_page", {}, external_id=answer.url, url=answer.url, detail=detail)]
 
 
-def check_page(line: HandOffLine, fetcher: Fetcher, read: ReadPage, currency: str | None) -> OfferState:
+def check_page(line: HandOffLine, fetcher: Fetcher, read: ReadPage, store: Store) -> OfferState:
     """What the line's own page says now."""
     try:
         answer = fetcher.get(line.url, max_bytes=MAX_PAGE_BYTES)
         if answer.status in _GONE:
-            return unknown_state(line.external_id, "is no longer listed")
+            return unknown_state(line.external_id, NO_LONGER_LISTED)
         offers = read_safely(answer.expect_ok(), read)
     except StoreError as error:
         return unknown_state(line.external_id, error.problem)
     for offer in offers:
         if offer.external_id == line.external_id:
-            return state_of(offer, currency)
+            return state_of(offer, store)
     return unknown_state(line.external_id, "its page does not show it any more")
 
 

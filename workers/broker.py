@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from aggregator.settings import Settings
+from workers.checking import checking
 from workers.context import working
 from workers.heartbeat import beating
 
@@ -60,7 +61,7 @@ def run_worker(settings: Settings) -> None:
     with working(settings) as context:
         load_actors()
         worker = start_worker(settings.worker_threads)
-        with beating(context.sessions, "worker"):
+        with checking(context), beating(context.sessions, "worker"):
             try:
                 stop.wait()
             finally:

@@ -79,6 +79,14 @@ class StoreToCheck:
     rows: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CheckToDo:
+    """A check that a worker took, by its public id, and the stores to ask."""
+
+    id: str
+    stores: tuple[StoreToCheck, ...]
+
+
 def live_state(state: OfferState, *, before: Money, quantity: int, is_doubtful: bool) -> LiveOfferState:
     """What a look at an offer means for the shopper who chose so many of it at the price `before`."""
     if state.is_gone:

@@ -34,6 +34,7 @@ from aggregator.settings import Settings
 
 MAX_REDIRECTS = 5
 _ATTEMPTS = 3
+_NEVER = float("inf")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEP_THE_BODY = frozenset({307, 308})
 
@@ -86,8 +87,9 @@ class Fetcher:
     """Fetches for one job in one thread; use it as a context manager. Counts `requests`, `bytes_received`,
     `not_modified` (answers 304) and `seconds` (waiting for turns and answers).
 
-    `budget` is the most requests it will make, robots.txt and redirects included. `transport` and `sleep`
-    are there for tests; a fetcher with its own transport keeps its own robots rules, too.
+    `budget` is the most requests it will make, robots.txt and redirects included. `within` is how many seconds from
+    now all of them must be over, waiting included: then nothing is asked twice, and what comes later fails at once.
+    `transport` and `sleep` are there for tests; a fetcher with its own transport keeps its own robots rules, too.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Fetcher:
         *,
         obey_robots: bool = True,
         budget: int | None = None,
+        within: float | None = None,
         transport: httpx.BaseTransport | None = None,
         politeness: Politeness | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -112,6 +115,7 @@ class Fetcher:
         self._throttles: dict[str, AutoThrottle] = {}
         self._obeys_robots = obey_robots
         self._budget = budget
+        self._ends_at = _NEVER if within is None else time.monotonic() + within
         self._politeness = politeness or (Politeness() if transport else SHARED_POLITENESS)
         self._sleep = sleep
         self._client = httpx.Client(
@@ -328,7 +332,7 @@ class Fetcher:
         self, url: str, question: _Question, max_seconds: float, attempts: int, is_robots: bool
     ) -> _Arrival:
         """Try until there is an answer to hand on, or attempts and patience are used up."""
-        patience = Patience(attempts)
+        patience = Patience(attempts if self._ends_at == _NEVER else 1)
         while True:
             failure: FetchFailed | None
             try:
@@ -341,6 +345,8 @@ class Fetcher:
                     return arrival
                 arrival.response.close()
             pause = patience.pause_after(failure)
+            if time.monotonic() + pause > self._ends_at:
+                raise failure
             self.repeats[repeat_words(failure)] += 1
             self._politeness.pause(self._guard.check(failure.url), pause)
 
@@ -382,11 +388,14 @@ class Fetcher:
         throttle = self._throttles.setdefault(address.authority, AutoThrottle(is_own=is_own))
         wait = self._politeness.turn(address, self._politeness.gap(address, is_own=is_own))
         wait = max(wait, throttle.gap)
+        left = self._ends_at - time.monotonic() - wait
+        if left <= 0:
+            raise FetchFailed(url, "did not answer in time")
         if wait > 0:
             self._sleep(wait)
         self.seconds += wait
         self.requests += 1
-        self._deadline.start(max_seconds)
+        self._deadline.start(min(max_seconds, left))
         try:
             request = self._client.build_request(
                 question.method, url, headers=dict(question.headers), content=question.body

@@ -66,9 +66,9 @@ def plan_cart(
     """The cheapest split of the cart over the stores, from current new offers in that currency.
 
     Four queries whatever the cart holds. What stores said of an offer within the last minutes goes before what a
-    crawl read earlier. `without_stores` (public ids) are left out of this plan. A store of unknown shipping ranks with `assumed_shipping` (the
-    shopper's own figure goes before it) and still counts as unknown. Lines that nobody offers are left out.
-    Raises NotFound where there is no cart.
+    crawl read earlier. `without_stores` (public ids) are left out of this plan. A store of unknown shipping ranks
+    with `assumed_shipping` (the shopper's own figure goes before it) and still counts as unknown. Lines that nobody
+    offers are left out. Raises NotFound where there is no cart.
     """
     cart = read_cart(session, token)
     if cart is None:

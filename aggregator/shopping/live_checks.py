@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, text, update
+from sqlalchemy import Row, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.circuits import find_crawl_state
@@ -27,6 +27,7 @@ from aggregator.db.models import (
 )
 from aggregator.domain.live_checks import (
     CheckedOffer,
+    CheckToDo,
     FreshOffer,
     LiveCheck,
     PriceRange,
@@ -35,6 +36,7 @@ from aggregator.domain.live_checks import (
     live_state,
 )
 from aggregator.domain.money import Money
+from aggregator.domain.normalization.names import clean_text
 from aggregator.domain.offers import OfferState
 from aggregator.domain.stores import HandOffLine
 from aggregator.domain.vocabulary import Availability
@@ -45,7 +47,6 @@ KEPT = timedelta(minutes=10)
 PATIENCE_SECONDS = 5.0
 # A check that no worker took or ended by then is given up: its page must not wait on.
 GIVEN_UP_AFTER = timedelta(seconds=15)
-_ASK_AGAIN_AFTER = timedelta(seconds=3)
 _SETTLED = ("same", "changed", "sold_out", "doubtful")
 _NOT_IN_TIME = "did not answer in time"
 _LEFT_ALONE = "did not answer lately and is left alone for now"
@@ -90,45 +91,28 @@ def request_check(session: Session, checkout_id: int) -> None:
     session.execute(insert(LiveCheckOfferRow), [{"check_id": check_id, **row} for row in rows])
 
 
-def due_checks(session: Session, *, limit: int = 50) -> list[str]:
-    """Public ids of checks that wait for a worker, oldest first. Marks them as asked for."""
+def begin_check(session: Session) -> CheckToDo | None:
+    """Take the check that waits longest; None where none waits.
+
+    Offers of stores that are left alone are settled here.
+    """
     now = datetime.now(UTC)
-    due = (
-        select(LiveCheckRow.id)
-        .where(
-            LiveCheckRow.state == "waiting",
-            LiveCheckRow.created_at > now - GIVEN_UP_AFTER,
-            or_(LiveCheckRow.sent_at.is_(None), LiveCheckRow.sent_at < now - _ASK_AGAIN_AFTER),
-        )
+    waiting = (
+        select(LiveCheckRow)
+        .where(LiveCheckRow.state == "waiting", LiveCheckRow.created_at > now - GIVEN_UP_AFTER)
         .order_by(LiveCheckRow.created_at)
-        .limit(limit)
+        .limit(1)
         .with_for_update(skip_locked=True)
     )
-    row_ids = session.scalars(due).all()
-    if not row_ids:
-        return []
-    asked = update(LiveCheckRow).where(LiveCheckRow.id.in_(row_ids)).values(sent_at=now)
-    return list(session.scalars(asked.returning(LiveCheckRow.public_id)))
-
-
-def begin_check(session: Session, check_id: str) -> tuple[StoreToCheck, ...]:
-    """Take a check: what is to be looked at, store by store; empty where another worker was quicker.
-
-    Offers that are gone by now are settled here, and so are those of stores that are left alone.
-    """
-    taken = session.scalar(
-        update(LiveCheckRow)
-        .where(LiveCheckRow.public_id == check_id, LiveCheckRow.state == "waiting")
-        .values(state="running", started_at=datetime.now(UTC))
-        .returning(LiveCheckRow.id)
-    )
+    taken = session.scalars(waiting).one_or_none()
     if taken is None:
-        return ()
+        return None
+    taken.state, taken.started_at = "running", now
     rows = session.execute(
         select(LiveCheckOfferRow, OfferRow, StoreRow)
         .join(OfferRow, OfferRow.id == LiveCheckOfferRow.offer_id)
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
-        .where(LiveCheckOfferRow.check_id == taken, LiveCheckOfferRow.state == "waiting")
+        .where(LiveCheckOfferRow.check_id == taken.id, LiveCheckOfferRow.state == "waiting")
         .order_by(StoreRow.id, LiveCheckOfferRow.id)
     ).all()
     found = []
@@ -147,7 +131,7 @@ def begin_check(session: Session, check_id: str) -> tuple[StoreToCheck, ...]:
                 rows=tuple(row.LiveCheckOfferRow.id for row in of_store),
             )
         )
-    return tuple(found)
+    return CheckToDo(taken.public_id, tuple(found))
 
 
 def keep_states(session: Session, rows: Sequence[int], states: Sequence[OfferState]) -> None:
@@ -165,7 +149,7 @@ def keep_states(session: Session, rows: Sequence[int], states: Sequence[OfferSta
         row.price_currency = state.price.currency if state.price else None
         row.availability = state.availability.value if state.availability else None
         row.stock_level = state.stock_level
-        row.problem = state.problem
+        row.problem = None if state.problem is None else clean_text(state.problem, 300)
         row.checked_at = state.checked_at
     session.flush()
 

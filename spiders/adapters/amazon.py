@@ -14,7 +14,7 @@ from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import origin, product_links, quantities
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.marketplaces import client_token, is_asked, marketplace_country
 from spiders.store_options import header_value, names, needed_key
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
@@ -207,11 +207,11 @@ def detect(evidence: Evidence) -> Detection:
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
     """Re-read all lines, ten in a question."""
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     try:
         for item in _Api(store, fetcher).items(list(dict.fromkeys(line.external_id for line in lines))):
             offer = read_item(item, store)
-            found[offer.external_id] = state_of(offer, store.currency)
+            found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         gone = isinstance(error, FetchFailed) and error.status == 404
         problem = problem if gone else error.problem

@@ -23,7 +23,7 @@ from aggregator.domain.web_addresses import is_on_site
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.store_options import names, needed_key
 from spiders.untrusted import address, code, mapping, price, refused, rows, storable, text, whole
 
@@ -186,7 +186,7 @@ def detect(evidence: Evidence) -> Detection:
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
     """Re-read by SKU, one hundred in a question."""
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     skus = sorted({line.external_id for line in lines if whole(line.external_id) is not None})
     try:
         for start in range(0, max(len(skus), 1), PAGE_SIZE):
@@ -194,7 +194,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
             document = _ask(store, fetcher, chosen, {"pageSize": str(PAGE_SIZE)})
             for product in rows(document.get("products")):
                 offer = read_product(product)
-                found[offer.external_id] = state_of(offer, _CURRENCY)
+                found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

@@ -25,7 +25,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import bigcommerce_storefront, generic
 from spiders.handoffs import origin, product_links
 from spiders.json_pages import page_json
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
 from spiders.store_options import header_value, needed_key
@@ -258,11 +258,11 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     if "access_token" not in store.options and not store.options.get("storefront_token"):
         return generic.check_offers(store, lines, fetcher)
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     try:
         ids = {whole(line.external_id.partition("-")[0]) for line in lines} - {None}
         for offer in _chosen(store, fetcher, sorted(number for number in ids if number is not None)):
-            found[offer.external_id] = state_of(offer, store.currency)
+            found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

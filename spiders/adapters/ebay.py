@@ -13,7 +13,7 @@ from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signa
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.marketplaces import client_token, is_asked, marketplace_country
 from spiders.store_options import header_value, names, needed_key
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
@@ -227,18 +227,18 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
         api = _Api(store, fetcher)
     except StoreError as error:
         return [unknown_state(line.external_id, error.problem) for line in lines]
-    return [_check(api, line, store.currency) for line in lines]
+    return [_check(api, line, store) for line in lines]
 
 
-def _check(api: _Api, line: HandOffLine, currency: str | None) -> OfferState:
+def _check(api: _Api, line: HandOffLine, store: Store) -> OfferState:
     try:
         item = read_item(api.get(f"/item/{quote(line.external_id, safe='')}"))
     except StoreError as error:
         gone = isinstance(error, FetchFailed) and error.status == 404
-        return unknown_state(line.external_id, "is no longer listed" if gone else error.problem)
+        return unknown_state(line.external_id, NO_LONGER_LISTED if gone else error.problem)
     if item.external_id != line.external_id:
-        return unknown_state(line.external_id, "is no longer listed")
-    return state_of(item, currency)
+        return unknown_state(line.external_id, NO_LONGER_LISTED)
+    return state_of(item, store)
 
 
 platform = StorePlatform(

@@ -14,7 +14,7 @@ from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.marketplaces import is_asked, marketplace_country
 from spiders.store_options import header_value, names, needed_key
 from spiders.untrusted import address, code, mapping, refused, rows, storable, text, whole
@@ -173,11 +173,11 @@ def detect(evidence: Evidence) -> Detection:
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
     """Re-read all lines in one question."""
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     ids = [line.external_id for line in lines if line.external_id.isascii() and line.external_id.isdigit()]
     try:
         for offer in map(read_listing, _Api(store, fetcher).listings(list(dict.fromkeys(ids)))):
-            found[offer.external_id] = state_of(offer, store.currency)
+            found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

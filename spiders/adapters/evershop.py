@@ -171,7 +171,7 @@ def detect(evidence: Evidence) -> Detection:
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
     """Re-read each line's own page."""
-    return [check_page(line, fetcher, read_page, store.currency) for line in lines]
+    return [check_page(line, fetcher, read_page, store) for line in lines]
 
 
 platform = StorePlatform(

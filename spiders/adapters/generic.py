@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from aggregator.domain.errors import StoreError
@@ -14,7 +15,7 @@ from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.pages import select_page
 from spiders.site_names import site_name
 from spiders.sitemaps import USUAL_PLACES, SitemapEntry, chosen_sitemaps, parse_sitemap
@@ -107,20 +108,11 @@ def _check(store: Store, line: HandOffLine, fetcher: Fetcher) -> OfferState:
         return unknown_state(line.external_id, error.problem)
     if answer.status != 200:
         gone = answer.status in {404, 410}
-        return unknown_state(
-            line.external_id, "is no longer listed" if gone else f"answered HTTP {answer.status}"
-        )
+        return unknown_state(line.external_id, NO_LONGER_LISTED if gone else f"answered HTTP {answer.status}")
     offers = select_page(answer, store.reading_rules).to_raw_offers()
     for offer in offers:
         if offer.external_id == line.external_id or len(offers) == 1:
-            state = state_of(offer, store.currency)
-            return OfferState(
-                external_id=line.external_id,
-                price=state.price,
-                availability=state.availability,
-                checked_at=state.checked_at,
-                problem=state.problem,
-            )
+            return replace(state_of(offer, store), external_id=line.external_id)
     return unknown_state(line.external_id, "its page does not show it any more")
 
 

@@ -25,7 +25,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.graphql import ask_graphql
 from spiders.handoffs import origin, product_links
 from spiders.json_pages import page_json
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.site_names import site_name
 from spiders.untrusted import address, code, mapping, price, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -300,13 +300,13 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     """Re-read by SKU in one question; a variant is listed with the product it belongs to."""
     asked = sorted({dict(line.handoff).get("listed_sku") or line.external_id for line in lines})
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     try:
         variables = {"page": 1, "size": max(len(asked), 1), "filter": {"sku": {"in": asked}}}
         products = mapping(_ask(store, fetcher, _question(None, store), variables).get("products"))
         for item in rows(products.get("items")):
             for offer in read_item(item, f"{origin(store)}/", currency=store.currency):
-                found[offer.external_id] = state_of(offer, store.currency)
+                found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

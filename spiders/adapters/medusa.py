@@ -15,7 +15,7 @@ from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
 from spiders.json_pages import is_bare_api
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.store_options import api_address, header_value, needed_key, product_page
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -223,13 +223,13 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
         try:
             answer = api.get(f"/products/{quote(product_id, safe='')}", _asked(market))
             for offer in read_product(mapping(answer.get("product")), store, market.country):
-                found[offer.external_id] = state_of(offer, store.currency)
+                found[offer.external_id] = state_of(offer, store)
         except StoreError as error:
             gone = isinstance(error, FetchFailed) and error.status == 404
-            problems[product_id] = "is no longer listed" if gone else error.problem
+            problems[product_id] = NO_LONGER_LISTED if gone else error.problem
     return [
         found.get(line.external_id)
-        or unknown_state(line.external_id, problems.get(products[line.external_id], "is no longer listed"))
+        or unknown_state(line.external_id, problems.get(products[line.external_id], NO_LONGER_LISTED))
         for line in lines
     ]
 

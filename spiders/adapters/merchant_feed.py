@@ -28,7 +28,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name, read_columns
 from spiders.feed_rows import read_rows
 from spiders.handoffs import fill_template, product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import following_feed
 from spiders.untrusted import address, code, decimal, mapping, price, refused, storable, text, whole
 
@@ -290,13 +290,13 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     """Re-read the feed, up to the last of the wanted items."""
     wanted = {line.external_id for line in lines}
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     try:
         url = _feed_url(store)
         for row in read_rows(fetcher.stream(url), url=url, columns=columns_of(store.options)):
             if _text(row, "id") in wanted:
                 item = read_item(row, url, country=store.country)
-                found[item.external_id] = state_of(item, store.currency)
+                found[item.external_id] = state_of(item, store)
                 if len(found) == len(wanted):
                     break
     except StoreError as error:

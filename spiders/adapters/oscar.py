@@ -195,7 +195,7 @@ def detect(evidence: Evidence) -> Detection:
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
     """Re-read each line's own page."""
-    return [check_page(line, fetcher, _check, store.currency) for line in lines]
+    return [check_page(line, fetcher, _check, store) for line in lines]
 
 
 def _check(answer: Answer) -> list[RawOffer | InvalidOffer]:

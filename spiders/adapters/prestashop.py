@@ -26,7 +26,7 @@ from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import generic
 from spiders.handoffs import origin, product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
 from spiders.store_options import needed_key
@@ -317,7 +317,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     if "webservice_key" not in store.options:
         return generic.check_offers(store, lines, fetcher)
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     shown = {f"price[{SHOWN_PRICE}][use_tax]": "1", "display": "full"}
     try:
         ids = "|".join(sorted({line.external_id.partition("-")[0] for line in lines}))
@@ -329,7 +329,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
                 row for row in combinations if code_of(row, "id_product") == code_of(mapping(product), "id")
             ]
             for offer in read_product(product, origin(store), currency=store.currency, combinations=own):
-                found[offer.external_id] = state_of(offer, store.currency)
+                found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

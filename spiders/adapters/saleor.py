@@ -13,7 +13,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.graphql import GraphQLProblem, ask_graphql
 from spiders.handoffs import product_links
 from spiders.json_pages import is_bare_api, page_json
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.store_options import api_address, header_value, product_page
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -201,10 +201,8 @@ def _check(store: Store, line: HandOffLine, fetcher: Fetcher) -> OfferState:
         asked = {"id": line.external_id, "channel": channel}
         variant = mapping(ask_graphql(fetcher, url, _ONE, asked, headers=headers).get("productVariant"))
         if variant.get("id") != line.external_id:
-            return unknown_state(line.external_id, "is no longer listed")
-        return state_of(
-            _offer(mapping(variant.get("product")), variant, store, has_siblings=False), store.currency
-        )
+            return unknown_state(line.external_id, NO_LONGER_LISTED)
+        return state_of(_offer(mapping(variant.get("product")), variant, store, has_siblings=False), store)
     except StoreError as error:
         return unknown_state(line.external_id, error.problem)
 

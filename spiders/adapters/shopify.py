@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from aggregator.domain.errors import StoreError, UnreadableAnswer
+from aggregator.domain.errors import FetchFailed, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
     NOT_DETECTED,
@@ -27,7 +27,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import shopify_storefront
 from spiders.handoffs import origin, product_links, quantities
 from spiders.json_pages import page_json
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.sitemaps import SitemapListing
 from spiders.untrusted import address, code, decimal, mapping, price, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -259,7 +259,8 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
         try:
             product = mapping(fetcher.get_json(url)[1])
         except StoreError as error:
-            problems[handle] = error.problem
+            gone = isinstance(error, FetchFailed) and error.status == 404
+            problems[handle] = NO_LONGER_LISTED if gone else error.problem
             continue
         for variant in map(mapping, rows(product.get("variants"))):
             cents, variant_id = decimal(variant.get("price")), code(variant.get("id"))
@@ -274,10 +275,10 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
                     if isinstance(variant.get("available"), bool)
                     else None,
                 )
-                found[variant_id] = state_of(raw, store.currency)
+                found[variant_id] = state_of(raw, store)
     return [
         found.get(line.external_id)
-        or unknown_state(line.external_id, problems.get(_handle(line.url), "is no longer listed"))
+        or unknown_state(line.external_id, problems.get(_handle(line.url), NO_LONGER_LISTED))
         for line in lines
     ]
 

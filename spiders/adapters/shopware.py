@@ -13,7 +13,7 @@ from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters.generic import check_offers as check_pages
 from spiders.handoffs import origin, product_links
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import read_listed_pages
 from spiders.site_names import site_name
 from spiders.store_options import api_address, header_value, product_page
@@ -205,7 +205,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     if not store.options.get("access_key"):
         return check_pages(store, lines, fetcher)
     found: dict[str, OfferState] = {}
-    problem = "is no longer listed"
+    problem = NO_LONGER_LISTED
     try:
         api = _Api(store, fetcher)
         context = api.context()
@@ -216,7 +216,7 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
                 mapping, rows(api.products({"ids": part, "limit": len(part)}).get("elements"))
             ):
                 offer = read_product(product, store, context)
-                found[offer.external_id] = state_of(offer, store.currency)
+                found[offer.external_id] = state_of(offer, store)
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

@@ -15,7 +15,7 @@ from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.graphql import GraphQLProblem, ask_graphql
 from spiders.handoffs import product_links
 from spiders.json_pages import is_bare_api
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.store_options import api_address, header_value, product_page
 from spiders.untrusted import code, mapping, minor_units, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -217,12 +217,12 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
         try:
             product = mapping(_Api(store, fetcher).ask(query, {"id": product_id}).get("product"))
             for offer in read_product(product, store) if product else ():
-                found[offer.external_id] = state_of(offer, store.currency)
+                found[offer.external_id] = state_of(offer, store)
         except StoreError as error:
             problems[product_id] = error.problem
     return [
         found.get(line.external_id)
-        or unknown_state(line.external_id, problems.get(products[line.external_id], "is no longer listed"))
+        or unknown_state(line.external_id, problems.get(products[line.external_id], NO_LONGER_LISTED))
         for line in lines
     ]
 

@@ -23,7 +23,7 @@ from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links, quantities
 from spiders.json_pages import page_json
-from spiders.live_checks import state_of, unknown_state
+from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.site_names import site_name
 from spiders.untrusted import address, code, mapping, minor_units, refused, rows, storable, text, whole
 from spiders.variant_titles import variant_title
@@ -277,10 +277,10 @@ def _check(root: str, store: Store, line: HandOffLine, fetcher: Fetcher) -> Offe
         offers = list(read_product(answer.expect_ok().json(), root))
     except StoreError as error:
         gone = isinstance(error, FetchFailed) and error.status == 404
-        return unknown_state(line.external_id, "is no longer listed" if gone else error.problem)
+        return unknown_state(line.external_id, NO_LONGER_LISTED if gone else error.problem)
     if not offers or offers[0].external_id != line.external_id:
         return unknown_state(line.external_id, "is not sold by itself")
-    return state_of(offers[0], store.currency)
+    return state_of(offers[0], store)
 
 
 def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:

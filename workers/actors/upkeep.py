@@ -11,6 +11,7 @@ from aggregator.catalog.host_politeness import forget_old_hosts
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.price_ages import hide_aged_prices
 from aggregator.catalog.retention import Retention, forget_old
+from aggregator.shopping.live_checks import forget_old_checks
 from workers.context import current
 
 # How often prices are looked at for being too old to be shown.
@@ -24,6 +25,7 @@ def forget_old_rows() -> None:
     retention = Retention.from_settings(context.settings)
     with context.sessions.begin() as session:
         forget_old_hosts(session)
+        forget_old_checks(session)
     with context.sessions.begin() as session:
         validate_foreign_keys(session)
     deleted = True

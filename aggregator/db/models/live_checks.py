@@ -25,8 +25,7 @@ class LiveCheckRow(Public, Created, Row):
 
     checkout_id: Mapped[int] = mapped_column(ForeignKey("checkouts.id", ondelete="CASCADE"), index=True)
     state: Mapped[str] = mapped_column(server_default="waiting")
-    # When the queue was last asked for it, when a worker took it, and when it was through.
-    sent_at: Mapped[datetime | None]
+    # When a worker took it, and when it was through.
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -14,7 +14,6 @@ def upgrade() -> None:
         "live_checks",
         sa.Column("checkout_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("public_id", sa.Text(), nullable=False),
