@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-Channel = Literal["mail", "webhook"]
+Channel = Literal["mail", "webhook", "sms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
     """A message to be sent. Of several with one `dedupe_key` the first is sent, the others are not kept.
 
-    `content` is {"subject", "text", "html"} for a mail, and the JSON document for a webhook. `topic` names what it is
-    about ("alarms"); `recipient` is a mail address or a web address.
+    `content` is {"subject", "text", "html"} for a mail, {"text"} for an SMS, and the JSON document for a webhook; with
+    "expires_at" (seconds since 1970) it is not sent any more from then on. `topic` names what it is about ("alarms");
+    `recipient` is a mail address, a phone number or a web address.
     """
 
     topic: str

@@ -52,7 +52,7 @@ class NoticeRow(Public, Created, Row):
 
     __tablename__ = "notices"
     __table_args__ = (
-        CheckConstraint("channel in ('mail', 'webhook')", name="channel"),
+        CheckConstraint("channel in ('mail', 'webhook', 'sms')", name="channel"),
         CheckConstraint("state in ('waiting', 'sent', 'given_up')", name="state"),
         Index("ix_notices_waiting", "due_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_notices_created_at", "created_at"),
