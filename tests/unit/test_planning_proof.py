@@ -40,7 +40,8 @@ def assert_plan_is_the_best_purchase(basket: Basket) -> None:
     assert (known_parts.total * 100, known_parts.unknown_stores) == (ignoring.total, ignoring.unknown)
     wanted: Counter[str] = Counter()
     for allocation in plan.allocations:
-        wanted[allocation.line] += allocation.quantity
+        wanted[allocation.line] += allocation.units
+    wanted.subtract({line.line: line.quantity for line in plan.surplus})
     single = cheapest_in_one_store(basket, wanted, basket.assumed_shipping)
     assert (plan.single_store and plan.single_store.total * 100) == (single and single.total)
     assert sum(line.quantity for line in basket.lines) == plan.units + sum(m.quantity for m in plan.missing)
@@ -50,6 +51,19 @@ def assert_plan_is_the_best_purchase(basket: Basket) -> None:
 def test_equals_the_best_of_all_purchases_on_a_sample(block: int) -> None:
     for seed in range(block * 100, block * 100 + 100):
         assert_plan_is_the_best_purchase(random_basket(random.Random(seed)))
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_equals_the_best_of_all_rich_purchases_on_a_sample(block: int) -> None:
+    for seed in range(block * 100, block * 100 + 100):
+        assert_plan_is_the_best_purchase(random_basket(random.Random(f"rich {seed}"), rich=True))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(20))
+def test_equals_the_best_of_all_rich_purchases(block: int) -> None:
+    for seed in range(1_000 + block * 100, 1_100 + block * 100):
+        assert_plan_is_the_best_purchase(random_basket(random.Random(f"rich {seed}"), rich=True))
 
 
 @pytest.mark.prove
