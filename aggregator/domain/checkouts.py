@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from aggregator.domain.carts import Plan
 from aggregator.domain.money import Money
+from aggregator.domain.plan_options import PlanOptions
+from aggregator.domain.plan_reasons import LeftOut, LineReason
 from aggregator.domain.products import ProductCard
 from aggregator.domain.purchases import PartState
 from aggregator.domain.stores import HandOff, HandOffLine
+from aggregator.domain.vocabulary import TaxBasis
 
 HandOffState = Literal["waiting", "opened", "bought", "given_up"]
 
@@ -41,7 +45,10 @@ class Cart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedLine:
-    """Part of a cart line as it is bought at one store."""
+    """Part of a cart line as it is bought at one store: `quantity` packs of `pack_size` pieces at `price` each.
+
+    `original` is what the store asks, where it was converted or VAT added. `deposit` is for each pack.
+    """
 
     line_id: str
     product: ProductCard
@@ -51,11 +58,27 @@ class PlannedLine:
     price: Money
     quantity: int
     checked_at: datetime
+    pack_size: int = 1
+    original: Money | None = None
+    deposit: Money | None = None
+    arrives_by: date | None = None
+    is_pinned: bool = False
+    reason: LineReason | None = None
+
+    @property
+    def units(self) -> int:
+        """Pieces that the line gets by it."""
+        return self.quantity * self.pack_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStore:
-    """One store's part of the plan; `shipping` is None where it is unknown, `free_from` where it ends."""
+    """One store's part of the plan; `shipping` is None where it is unknown, `free_from` where it ends.
+
+    `subtotal` is the goods before `discount`, which `coupon` (its code) takes off; `deposit` is paid besides.
+    `shipping_source` and `shipping_as_of` tell who said it and when. `rates_of` is the day of the exchange rates
+    where the store asks another currency.
+    """
 
     store_id: str
     store_slug: str
@@ -65,11 +88,48 @@ class PlannedStore:
     shipping: Money | None
     free_from: Money | None
     handoff_kind: Literal["cart_link", "item_link", "product_link"]
+    shipping_basis: Literal["known", "estimated", "unknown"] = "known"
+    shipping_source: Literal["operator", "store", "offers"] | None = None
+    shipping_as_of: datetime | None = None
+    discount: Money | None = None
+    coupon: str | None = None
+    deposit: Money | None = None
+    tax_basis: TaxBasis = TaxBasis.UNKNOWN
+    rates_of: date | None = None
+
+    @property
+    def goods(self) -> Money:
+        """What its goods cost after the coupon: what free shipping and the minimum order look at."""
+        return self.subtotal if self.discount is None else self.subtotal - self.discount
+
+
+@dataclass(frozen=True, slots=True)
+class SellingStore:
+    """A store that sells something of the cart; `has_member_prices` for members alone."""
+
+    id: str
+    slug: str
+    name: str
+    has_member_prices: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludedOffer:
+    """An offer that the shopper does not want, so that it can be taken back."""
+
+    id: str
+    title: str
+    store_name: str
+    price: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartPlan:
-    """A cart and its proven plan, ready to show. `plan` holds the proof, the frontier and the rest."""
+    """A cart and its proven plan, ready to show. `plan` holds the proof, the frontier and the rest.
+
+    `left_out` are lines of which no store has a usable offer; `offers_left_out` counts by line's id why other offers
+    are not used. `is_hurried`: another page of this cart is being planned, and this plan had only a moment.
+    """
 
     cart: Cart
     plan: Plan
@@ -77,6 +137,13 @@ class CartPlan:
     stores: tuple[PlannedStore, ...]
     assumed_shipping: Decimal
     left_out: tuple[CartLine, ...] = ()
+    country: str | None = None
+    options: PlanOptions = field(default_factory=PlanOptions)
+    offers_left_out: Mapping[str, Mapping[LeftOut, int]] = field(default_factory=dict)
+    selling_stores: tuple[SellingStore, ...] = ()
+    excluded_offers: tuple[ExcludedOffer, ...] = ()
+    unpinned: tuple[CartLine, ...] = ()
+    is_hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from aggregator.accounts.tokens import token_hash
 from aggregator.catalog.search import product_card
 from aggregator.db.models import CartLineRow, CartRow, ProductRow
 from aggregator.domain.checkouts import Cart, CartLine
+from aggregator.domain.plan_options import PlanOptions
 
 MAX_QUANTITY = 999
 
@@ -34,22 +35,28 @@ _CARD_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """One line as it is shown, the product's key, and the rows behind it: merged products share a line."""
+    """One line as it is shown, the product's key, and the rows behind it: merged products share a line.
+
+    `pinned_offer_id` is the key of the offer that the shopper chose for it.
+    """
 
     line: CartLine
     product_id: int
+    pinned_offer_id: int | None
     row_ids: tuple[int, ...]
     row_public_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCart:
-    """A cart with what only use cases need. `assumed_shipping` is the shopper's own, where they chose one."""
+    """A cart with what only use cases need. `assumed_shipping` and `country` are the shopper's own, if chosen."""
 
     id: int
     public_id: str
     max_stores: int | None
     assumed_shipping: Decimal | None
+    country: str | None
+    options: PlanOptions
     lines: tuple[StoredLine, ...]
 
     def shown(self) -> Cart:
@@ -67,14 +74,25 @@ def read_cart(session: Session, token: str | None, *, lock: bool = False) -> Sto
     """
     if not token:
         return None
-    query = select(CartRow.id, CartRow.public_id, CartRow.max_stores, CartRow.assumed_shipping).where(
-        CartRow.token_hash == token_hash(token)
-    )
+    query = select(
+        CartRow.id,
+        CartRow.public_id,
+        CartRow.max_stores,
+        CartRow.assumed_shipping,
+        CartRow.country,
+        CartRow.options,
+    ).where(CartRow.token_hash == token_hash(token))
     cart = session.execute(query.with_for_update() if lock else query).one_or_none()
     if cart is None:
         return None
     return StoredCart(
-        cart.id, cart.public_id, cart.max_stores, cart.assumed_shipping, _read_lines(session, cart.id)
+        id=cart.id,
+        public_id=cart.public_id,
+        max_stores=cart.max_stores,
+        assumed_shipping=cart.assumed_shipping,
+        country=cart.country,
+        options=PlanOptions.from_json(cart.options),
+        lines=_read_lines(session, cart.id),
     )
 
 
@@ -115,6 +133,7 @@ def _read_lines(session: Session, cart_id: int) -> tuple[StoredLine, ...]:
             CartLineRow.id.label("line_id"),
             CartLineRow.public_id.label("line_public_id"),
             CartLineRow.quantity,
+            CartLineRow.pinned_offer_id,
             ProductRow.id.label("product_id"),
             *_CARD_COLUMNS,
         )
@@ -138,6 +157,7 @@ def _line(group: Iterable[Row[*tuple[Any, ...]]]) -> StoredLine:
             quantity=min(MAX_QUANTITY, sum(row.quantity for row in rows)),
         ),
         product_id=first.product_id,
+        pinned_offer_id=next((row.pinned_offer_id for row in rows if row.pinned_offer_id), None),
         row_ids=tuple(row.line_id for row in rows),
         row_public_ids=tuple(row.line_public_id for row in rows),
     )
