@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -161,7 +161,7 @@ class Spending:
     years: tuple[int, ...]
 
 
-def sums(amounts: Iterator[Money] | tuple[Money, ...]) -> tuple[Money, ...]:
+def sums(amounts: Iterable[Money]) -> tuple[Money, ...]:
     """The amounts added up by currency, in order of the code."""
     totals: dict[str, Decimal] = {}
     for amount in amounts:
