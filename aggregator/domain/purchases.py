@@ -123,8 +123,15 @@ class Purchase:
 
     @property
     def has_rest(self) -> bool:
-        """Whether something was given up or sent back to be planned again, or still waits beside it."""
-        return any(part.state == "given_up" for part in self.parts) and self.rest_planned_at is None
+        """Whether a store failed since the rest was last planned, so that it can be planned (again)."""
+        return any(
+            part.state == "given_up"
+            and (
+                self.rest_planned_at is None
+                or (part.settled_at is not None and part.settled_at > self.rest_planned_at)
+            )
+            for part in self.parts
+        )
 
     @property
     def spent(self) -> tuple[Money, ...]:

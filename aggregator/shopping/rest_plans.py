@@ -1,0 +1,175 @@
+"""After a store failed: what was bought leaves the cart and stays bought, the rest is planned without that store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, aliased
+
+from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, ProductRow, StoreRow
+from aggregator.domain.errors import Conflict, NotFound
+from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.plan_options import PlanOptions
+from aggregator.domain.purchases import BOUGHT_STATES, OPEN_STATES
+from aggregator.shopping.cart_lines import MAX_QUANTITY, StoredCart, following_merges, read_cart
+from aggregator.shopping.carts import add_to_cart, set_quantity
+from aggregator.shopping.part_history import record_change
+from aggregator.shopping.purchases import owned_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is planned anew: the stores whose parts stay bought, those left out, and articles nobody knows any more."""
+
+    kept_stores: tuple[str, ...]
+    failed_stores: tuple[str, ...]
+    lost_titles: tuple[str, ...]
+
+
+def plan_rest(session: Session, token: str | None, purchase_id: str, *, note: str = "") -> Rest:
+    """Make the cart hold what is still wanted: bought parts leave it, given up ones are in it, their stores left out.
+
+    Parts that were not bought yet are given up with the note, since their articles may be planned elsewhere now. What
+    else lies in the cart stays. The cart's plan is then that of the rest; the shopper takes the store back in among
+    the cart's options. Pressed twice it changes nothing more. Raises NotFound for anyone else's purchase and Conflict
+    where no store failed since the rest was last planned.
+    """
+    cart, checkout_id, planned_at = _locked(session, token, purchase_id)
+    parts = _locked_parts(session, checkout_id)
+    given_up = [part for part in parts if part.state == "given_up"]
+    failed = [
+        part
+        for part in given_up
+        if planned_at is None or (part.settled_at is not None and part.settled_at > planned_at)
+    ]
+    if not failed:
+        raise Conflict("no store failed since the rest was planned; tick off the one that did")
+    now = datetime.now(UTC)
+    waiting = [part for part in parts if part.state in OPEN_STATES]
+    lost = _settle(session, token, cart, parts, wanted=[*given_up, *waiting], now=now)
+    for part in waiting:
+        part.state, part.settled_at = "given_up", now
+        record_change(session, part.id, "given_up", note=note)
+    session.execute(update(CheckoutRow).where(CheckoutRow.id == checkout_id).values(rest_planned_at=now))
+    _leave_out(session, cart.id, [part.store_id for part in failed if part.store_id is not None])
+    session.flush()
+    return Rest(
+        kept_stores=tuple(part.store_name for part in parts if part.state in BOUGHT_STATES),
+        failed_stores=tuple(part.store_name for part in failed),
+        lost_titles=lost,
+    )
+
+
+def take_bought_out(session: Session, token: str | None, purchase_id: str) -> int:
+    """Take what was bought out of the cart, each part once; how many parts were. Raises NotFound."""
+    cart, checkout_id, _ = _locked(session, token, purchase_id)
+    parts = _locked_parts(session, checkout_id)
+    before = sum(part.taken_out_at is not None for part in parts)
+    _settle(session, token, cart, parts, wanted=(), now=datetime.now(UTC))
+    session.flush()
+    return sum(part.taken_out_at is not None for part in parts) - before
+
+
+def _locked(session: Session, token: str | None, purchase_id: str) -> tuple[StoredCart, int, datetime | None]:
+    cart = read_cart(session, token, lock=True)
+    if cart is None or not is_public_id(purchase_id):
+        raise NotFound("purchase", purchase_id)
+    checkout = session.execute(
+        select(CheckoutRow.id, CheckoutRow.rest_planned_at)
+        .join(CartRow, CartRow.id == CheckoutRow.cart_id)
+        .where(owned_by(token), CheckoutRow.public_id == purchase_id)
+    ).one_or_none()
+    if checkout is None:
+        raise NotFound("purchase", purchase_id)
+    return cart, checkout.id, checkout.rest_planned_at
+
+
+def _locked_parts(session: Session, checkout_id: int) -> Sequence[HandOffRow]:
+    return session.scalars(
+        select(HandOffRow)
+        .where(HandOffRow.checkout_id == checkout_id)
+        .order_by(HandOffRow.position)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _settle(
+    session: Session,
+    token: str | None,
+    cart: StoredCart,
+    parts: Iterable[HandOffRow],
+    *,
+    wanted: Iterable[HandOffRow],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Let the cart want what it wanted less what was bought, and at least what is wanted; titles that nothing is."""
+    bought = [part for part in parts if part.state in BOUGHT_STATES and part.taken_out_at is None]
+    less, least = _units(bought), _units(wanted)
+    current = _current_products(session, {*less, *least})
+    for part in bought:
+        part.taken_out_at = now
+    session.flush()
+    less_of, least_of = _by_current(less, current), _by_current(least, current)
+    public_ids = dict(current.values())
+    for stored in cart.lines:
+        have, product = stored.line.quantity, stored.product_id
+        want = min(MAX_QUANTITY, max(have - less_of[product], least_of[product]))
+        if want != have:
+            set_quantity(session, token, stored.line.id, want)
+    in_cart = {stored.product_id for stored in cart.lines}
+    for product, units in least_of.items():
+        if product not in in_cart:
+            add_to_cart(session, token, public_ids[product], min(MAX_QUANTITY, units))
+    titles = {
+        line["title"]: None for part in wanted for line in part.lines if line.get("product_id") not in current
+    }
+    return tuple(titles)
+
+
+def _units(parts: Iterable[HandOffRow]) -> Counter[str]:
+    """Pieces by product (public id), as the parts' kept lines tell."""
+    units: Counter[str] = Counter()
+    for part in parts:
+        for line in part.lines:
+            if line.get("product_id"):
+                units[line["product_id"]] += line.get("units", line["quantity"])
+    return units
+
+
+def _by_current(units: Counter[str], current: dict[str, tuple[int, str]]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for public_id, pieces in units.items():
+        if public_id in current:
+            found[current[public_id][0]] += pieces
+    return found
+
+
+def _current_products(session: Session, public_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """The products (key and public id) that stand for these public ids today, after all merges."""
+    first, last = aliased(ProductRow), aliased(ProductRow)
+    start = select(ProductRow.id.label("start"), ProductRow.id.label("product_id")).where(
+        ProductRow.public_id.in_(list(public_ids))
+    )
+    followed = following_merges(start)
+    rows = session.execute(
+        select(first.public_id.label("asked"), last.id, last.public_id)
+        .select_from(followed)
+        .join(first, first.id == followed.c.start)
+        .join(last, last.id == followed.c.product_id)
+        .where(last.merged_into_id.is_(None))
+    ).all()
+    return {row.asked: (row.id, row.public_id) for row in rows}
+
+
+def _leave_out(session: Session, cart_id: int, store_ids: Sequence[int]) -> None:
+    """Add these stores to those that the cart's plan must not use."""
+    stores = session.scalars(select(StoreRow.public_id).where(StoreRow.id.in_(store_ids))).all()
+    kept = session.scalar(select(CartRow.options).where(CartRow.id == cart_id)) or {}
+    options = PlanOptions.from_json(kept)
+    wished = replace(options, excluded_stores=options.excluded_stores | frozenset(stores))
+    session.execute(update(CartRow).where(CartRow.id == cart_id).values(options=wished.to_json()))
