@@ -66,7 +66,14 @@ class StoredCart:
         )
 
 
-def read_cart(session: Session, token: str | None, *, lock: bool = False) -> StoredCart | None:
+@dataclass(frozen=True, slots=True)
+class CartKey:
+    """Stands for a cart by its key where nobody's token is at hand: a basket shared by a link."""
+
+    id: int
+
+
+def read_cart(session: Session, token: str | CartKey | None, *, lock: bool = False) -> StoredCart | None:
     """The cart of a token with its lines, in two queries; None where there is none.
 
     With `lock` no one else changes it until this transaction ends. Carts are locked here and nowhere else,
@@ -81,7 +88,7 @@ def read_cart(session: Session, token: str | None, *, lock: bool = False) -> Sto
         CartRow.assumed_shipping,
         CartRow.country,
         CartRow.options,
-    ).where(CartRow.token_hash == token_hash(token))
+    ).where(CartRow.id == token.id if isinstance(token, CartKey) else CartRow.token_hash == token_hash(token))
     cart = session.execute(query.with_for_update() if lock else query).one_or_none()
     if cart is None:
         return None

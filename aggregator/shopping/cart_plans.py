@@ -20,7 +20,7 @@ from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import HandOffKind
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 from aggregator.platforms import get_platform
-from aggregator.shopping.cart_lines import StoredCart, read_cart
+from aggregator.shopping.cart_lines import CartKey, StoredCart, read_cart
 from aggregator.shopping.live_checks import fresh_offers
 from aggregator.shopping.planning import plan_basket
 
@@ -56,7 +56,7 @@ class _Offer:
 
 def plan_cart(
     session: Session,
-    token: str | None,
+    token: str | CartKey | None,
     *,
     assumed_shipping: Decimal,
     currency: str = "EUR",
