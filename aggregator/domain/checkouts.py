@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from aggregator.domain.carts import Plan
+from aggregator.domain.live_checks import LiveCheck
 from aggregator.domain.money import Money
 from aggregator.domain.plan_options import PlanOptions
 from aggregator.domain.plan_reasons import LeftOut, LineReason
@@ -148,12 +149,14 @@ class CartPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOffStep:
-    """One store's step of a checkout."""
+    """One store's step of a checkout; `offer_ids` are its lines' offers, in their order."""
 
     id: str
+    store_id: str
     store_name: str
     store_url: str
     lines: tuple[HandOffLine, ...]
+    offer_ids: tuple[str, ...]
     subtotal: Money
     shipping: Money | None
     handoff: HandOff
@@ -164,10 +167,11 @@ class HandOffStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """One hand-over of a planned cart, store by store."""
+    """One hand-over of a planned cart, store by store, with the latest look at its prices, if there was one."""
 
     id: str
     created_at: datetime
     steps: tuple[HandOffStep, ...]
     total: Money
     is_complete: bool
+    check: LiveCheck | None

@@ -59,15 +59,18 @@ class LiveCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRange:
-    """What an offer asked within 30 days, and what other stores ask for the same product (None: none do).
+class KnownPrices:
+    """What the catalogue knows of an offer's price, by which one seen live is judged.
 
-    All in the currency that the offer is kept in.
+    `lowest` and `highest` are of 30 days, `elsewhere` what other stores ask (None: none do), all in the currency of
+    `price`; `jump` is the factor at which a single price is not believed alone.
     """
 
+    price: Money
     lowest: Decimal
     highest: Decimal
     elsewhere: Decimal | None
+    jump: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,23 +104,23 @@ def live_state(state: OfferState, *, before: Money, quantity: int, is_doubtful: 
     return "changed" if is_short or state.price.rounded() != before.rounded() else "same"
 
 
-def is_doubtful(now: Money, before: Money, known: PriceRange, *, jump: float) -> bool:
+def is_doubtful(now: Money, known: KnownPrices) -> bool:
     """Whether a price seen live cannot be believed alone: the rule by which runs hold single prices back.
 
-    It changes the currency, or leaves what the offer asked within 30 days by the factor `jump` or by exactly a power
+    It changes the currency, or leaves what the offer asked within 30 days by the store's factor or by exactly a power
     of ten, and no other store asks about as much (see `aggregator.catalog.price_jumps`).
     """
-    if now.currency != before.currency:
+    if now.currency != known.price.currency:
         return True
-    price, old = now.amount, before.amount
+    price, old = now.amount, known.price.amount
     if price <= old * _MOVED and price * _MOVED >= old:
         return False
     if known.elsewhere is not None and known.elsewhere / 3 <= price <= known.elsewhere * 3:
         return False
     if price > old:
-        factor, has_left = price / old if old else Decimal(0), price > known.highest * _MOVED
-        is_far = price > known.lowest * Decimal(jump)
+        has_left, is_far = price > known.highest * _MOVED, price > known.lowest * known.jump
     else:
-        factor, has_left = old / price if price else Decimal(0), price * _MOVED < known.lowest
-        is_far = price * Decimal(jump) < known.highest
-    return has_left and (is_far or any(abs(factor - power) < power * _NEARLY for power in (10, 100, 1000)))
+        has_left, is_far = price * _MOVED < known.lowest, price * known.jump < known.highest
+    smaller, larger = sorted((price, old))
+    is_power = any(abs(larger - power * smaller) < power * smaller * _NEARLY for power in (10, 100, 1000))
+    return has_left and (is_far or is_power)

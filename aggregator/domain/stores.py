@@ -100,9 +100,13 @@ class HandOff:
 
     `cart_link` fills the store's cart with all lines by `url`; `item_link` has one link a line in
     `item_urls`; `product_link` leaves the adding to the shopper, line by line (`item_urls` are the pages).
+    A `cart_link` may name in `item_urls` how each line is added by itself, for who has something in that cart already.
+    `replaces_cart`: what lies in the shopper's cart there is lost; None where only the store knows.
+    `is_affiliate`: whoever runs this site may earn by the links.
     """
 
     kind: HandOffKind
     url: str | None
     item_urls: tuple[str, ...] = ()
-    replaces_cart: bool = False
+    replaces_cart: bool | None = False
+    is_affiliate: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,18 +22,27 @@ from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOff, HandOffLine, Store
 from aggregator.shopping.cart_plans import plan_cart
 from aggregator.shopping.hand_off_links import build_hand_off
+from aggregator.shopping.live_checks import asked_prices, find_live_check, request_check
 from aggregator.shopping.part_history import record_change, take_back_all
 from aggregator.shopping.plan_files import write_plan
 
 
 def build_checkout(
-    session: Session, token: str | None, *, assumed_shipping: Decimal, currency: str = "EUR"
+    session: Session,
+    token: str | None,
+    *,
+    assumed_shipping: Decimal,
+    currency: str = "EUR",
+    without_stores: Collection[str] = (),
 ) -> Checkout:
     """Plan the cart and record one hand-off for each store of the plan; the cart stays as it is.
 
-    Raises NotFound where there is no cart and InvalidInput where nothing in it can be bought.
+    A worker is asked to look at the chosen offers once more. `without_stores` (public ids) are left out. Raises
+    NotFound where there is no cart and InvalidInput where nothing in it can be bought.
     """
-    cart_plan = plan_cart(session, token, assumed_shipping=assumed_shipping, currency=currency)
+    cart_plan = plan_cart(
+        session, token, assumed_shipping=assumed_shipping, currency=currency, without_stores=without_stores
+    )
     if token is None or not cart_plan.stores:
         raise InvalidInput("nothing in this cart can be bought now", remedy="add a product that a store has")
     cart_id = select(CartRow.id).where(CartRow.token_hash == token_hash(token)).scalar_subquery()
@@ -43,21 +52,18 @@ def build_checkout(
         .returning(CheckoutRow.id, CheckoutRow.public_id)
     ).one()
     session.execute(insert(HandOffRow), _hand_off_rows(session, checkout.id, cart_plan))
+    request_check(session, checkout.id)
     return get_checkout(session, token, checkout.public_id)
 
 
-def get_checkout(session: Session, token: str | None, checkout_id: str) -> Checkout:
-    """A checkout of this token's cart as it was shown; NotFound for anyone else's."""
-    if not is_public_id(checkout_id):
-        raise NotFound("checkout", checkout_id)
-    found = session.execute(
-        select(CheckoutRow.id, CheckoutRow.public_id, CheckoutRow.created_at, CheckoutRow.plan)
-        .join(CartRow, CartRow.id == CheckoutRow.cart_id)
-        .where(CartRow.token_hash == token_hash(token or ""))
-        .where(CheckoutRow.public_id == checkout_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound("checkout", checkout_id)
+def get_checkout(
+    session: Session, token: str | None, checkout_id: str, *, granted: Collection[str] = ()
+) -> Checkout:
+    """A checkout of this token's cart as it was shown, or one of those `granted` by a signed link.
+
+    NotFound for anyone else's.
+    """
+    found = _find(session, token, checkout_id, granted)
     steps = session.execute(
         select(
             HandOffRow.public_id,
@@ -72,6 +78,7 @@ def get_checkout(session: Session, token: str | None, checkout_id: str) -> Check
             HandOffRow.settled_at,
             HandOffRow.store_name,
             func.coalesce(StoreRow.url, "").label("store_url"),
+            func.coalesce(StoreRow.public_id, "").label("store_public_id"),
         )
         .outerjoin(StoreRow, StoreRow.id == HandOffRow.store_id)
         .where(HandOffRow.checkout_id == found.id)
@@ -83,10 +90,43 @@ def get_checkout(session: Session, token: str | None, checkout_id: str) -> Check
         steps=tuple(_step(row) for row in steps),
         total=Money(Decimal(found.plan["total"]), found.plan["currency"]),
         is_complete=found.plan["complete"],
+        check=find_live_check(session, found.id),
     )
 
 
-def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, state: HandOffState) -> None:
+def check_again(
+    session: Session, token: str | None, checkout_id: str, *, granted: Collection[str] = ()
+) -> None:
+    """Ask once more for the prices of a checkout; NotFound for anyone else's."""
+    request_check(session, _find(session, token, checkout_id, granted).id)
+
+
+def _find(
+    session: Session, token: str | None, checkout_id: str, granted: Collection[str]
+) -> Row[int, str, datetime, dict[str, Any]]:
+    if not is_public_id(checkout_id):
+        raise NotFound("checkout", checkout_id)
+    query = select(CheckoutRow.id, CheckoutRow.public_id, CheckoutRow.created_at, CheckoutRow.plan).where(
+        CheckoutRow.public_id == checkout_id
+    )
+    if checkout_id not in granted:
+        query = query.join(CartRow, CartRow.id == CheckoutRow.cart_id).where(
+            CartRow.token_hash == token_hash(token or "")
+        )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound("checkout", checkout_id)
+    return found
+
+
+def set_hand_off_state(
+    session: Session,
+    token: str | None,
+    hand_off_id: str,
+    state: HandOffState,
+    *,
+    granted: Collection[str] = (),
+) -> None:
     """Record what the shopper did: opened the link, bought, gave up, or took that back ("waiting").
 
     A step that was opened once returns to "opened", and opening a settled step again leaves it settled. What was
@@ -124,7 +164,8 @@ def set_hand_off_state(session: Session, token: str | None, hand_off_id: str, st
     changed = session.execute(
         update(HandOffRow)
         .where(HandOffRow.public_id == hand_off_id, HandOffRow.checkout_id == CheckoutRow.id)
-        .where(CheckoutRow.cart_id == CartRow.id, CartRow.token_hash == token_hash(token or ""))
+        .where(CheckoutRow.cart_id == CartRow.id)
+        .where(or_(CartRow.token_hash == token_hash(token or ""), CheckoutRow.public_id.in_(granted)))
         .values(values)
         .returning(HandOffRow.id, HandOffRow.state)
         .execution_options(synchronize_session=False)
@@ -146,6 +187,7 @@ def _hand_off_rows(session: Session, checkout_id: int, cart_plan: CartPlan) -> l
     offer_ids = [line.offer_id for store in cart_plan.stores for line in store.lines]
     rows = session.execute(
         select(
+            OfferRow.id,
             OfferRow.public_id,
             OfferRow.external_id,
             OfferRow.sku,
@@ -161,14 +203,19 @@ def _hand_off_rows(session: Session, checkout_id: int, cart_plan: CartPlan) -> l
         .where(OfferRow.public_id.in_(offer_ids))
     ).all()
     by_offer = {row.public_id: row for row in rows}
+    asked = asked_prices(session, [row.id for row in rows])
     return [
-        _hand_off_row(checkout_id, position, planned, by_offer)
+        _hand_off_row(checkout_id, position, planned, by_offer, asked)
         for position, planned in enumerate(cart_plan.stores)
     ]
 
 
 def _hand_off_row(
-    checkout_id: int, position: int, planned: PlannedStore, by_offer: dict[str, Row[*tuple[Any, ...]]]
+    checkout_id: int,
+    position: int,
+    planned: PlannedStore,
+    by_offer: dict[str, Row[*tuple[Any, ...]]],
+    asked: Mapping[int, Money],
 ) -> dict[str, Any]:
     any_row = by_offer[planned.lines[0].offer_id]
     # Secret options are left out: what a link is built from, the shopper gets to see.
@@ -200,13 +247,20 @@ def _hand_off_row(
         "store_name": planned.store_name,
         "position": position,
         "kind": built.kind,
-        "link": {"url": built.url, "item_urls": built.item_urls, "replaces_cart": built.replaces_cart},
+        "link": {
+            "url": built.url,
+            "item_urls": built.item_urls,
+            "replaces_cart": built.replaces_cart,
+            "is_affiliate": built.is_affiliate,
+        },
         "lines": [
             {
                 **asdict(line),
                 "offer_id": part.offer_id,
                 "product_id": part.product.id,
                 "price": part.price.plain(),
+                # As the store asks it, in its own currency: what a look at its prices is compared with.
+                "asked": _plain(asked[by_offer[part.offer_id].id]),
             }
             for line, part in zip(lines, planned.lines, strict=True)
         ],
@@ -216,12 +270,18 @@ def _hand_off_row(
     }
 
 
+def _plain(money: Money) -> dict[str, str]:
+    return {"amount": money.plain(), "currency": money.currency}
+
+
 def _step(row: Row[*tuple[Any, ...]]) -> HandOffStep:
     return HandOffStep(
         id=row.public_id,
+        store_id=row.store_public_id,
         store_name=row.store_name,
         store_url=row.store_url,
         lines=_read_lines(row.lines),
+        offer_ids=tuple(line["offer_id"] for line in row.lines),
         subtotal=Money(row.subtotal, row.currency).rounded(),
         shipping=None if row.shipping is None else Money(row.shipping, row.currency).rounded(),
         handoff=HandOff(
@@ -229,6 +289,7 @@ def _step(row: Row[*tuple[Any, ...]]) -> HandOffStep:
             url=row.link["url"],
             item_urls=tuple(row.link["item_urls"]),
             replaces_cart=row.link["replaces_cart"],
+            is_affiliate=row.link.get("is_affiliate", False),
         ),
         state=row.state,
         opened_at=row.opened_at,

@@ -6,22 +6,27 @@ until a crawl has read the offer again; the catalogue itself is only ever writte
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.circuits import find_crawl_state
 from aggregator.catalog.judgement import Limits
+from aggregator.catalog.offers import CHECKED_AT
 from aggregator.catalog.stores import store_value
 from aggregator.db.models import (
     CheckoutRow,
     HandOffRow,
     LiveCheckOfferRow,
     LiveCheckRow,
+    OfferCheckRow,
     OfferRow,
     StoreRow,
 )
@@ -29,8 +34,8 @@ from aggregator.domain.live_checks import (
     CheckedOffer,
     CheckToDo,
     FreshOffer,
+    KnownPrices,
     LiveCheck,
-    PriceRange,
     StoreToCheck,
     is_doubtful,
     live_state,
@@ -47,6 +52,8 @@ KEPT = timedelta(minutes=10)
 PATIENCE_SECONDS = 5.0
 # A check that no worker took or ended by then is given up: its page must not wait on.
 GIVEN_UP_AFTER = timedelta(seconds=15)
+# What a look at an offer finds.
+_FOUND = ("price", "price_currency", "availability", "stock_level", "problem", "checked_at")
 _SETTLED = ("same", "changed", "sold_out", "doubtful")
 _NOT_IN_TIME = "did not answer in time"
 _LEFT_ALONE = "did not answer lately and is left alone for now"
@@ -66,16 +73,16 @@ def request_check(session: Session, checkout_id: int) -> None:
     wanted = _wanted(session, checkout_id)
     if not wanted:
         return
-    kept = _kept_rows(session, [row.id for row in wanted], since=now - KEPT)
+    kept = _kept_rows(session, [one.offer_id for one in wanted], since=now - KEPT)
     rows = [
         {
-            "offer_id": row.id,
-            "quantity": quantity,
-            "price_before": row.price,
-            "currency_before": row.price_currency,
-            **_again(kept.get(row.id), row, quantity),
+            "offer_id": one.offer_id,
+            "quantity": one.quantity,
+            "price_before": one.before.amount,
+            "currency_before": one.before.currency,
+            **_again(kept.get(one.offer_id), one),
         }
-        for row, quantity in wanted.items()
+        for one in wanted
     ]
     is_done = all(row["state"] != "waiting" for row in rows)
     check_id = session.execute(
@@ -141,9 +148,7 @@ def keep_states(session: Session, rows: Sequence[int], states: Sequence[OfferSta
         if row is None or row.state != "waiting":
             continue
         before = Money(row.price_before, row.currency_before)
-        doubtful = state.price is not None and is_doubtful(
-            state.price, before, _price_range(session, row), jump=_jump(session, row.offer_id)
-        )
+        doubtful = state.price is not None and is_doubtful(state.price, _known_prices(session, row.offer_id))
         row.state = live_state(state, before=before, quantity=row.quantity, is_doubtful=doubtful)
         row.price = state.price.amount if state.price else None
         row.price_currency = state.price.currency if state.price else None
@@ -207,6 +212,23 @@ def fresh_offers(session: Session, offer_ids: Iterable[int]) -> dict[int, FreshO
     return found
 
 
+def asked_prices(session: Session, offer_ids: Sequence[int]) -> dict[int, Money]:
+    """By the keys of their rows, what stores ask for these offers as plans take it now, in the stores' currencies."""
+    fresh = fresh_offers(session, offer_ids)
+    rows = session.execute(
+        select(OfferRow.id, OfferRow.price, OfferRow.price_currency, CHECKED_AT.label("checked_at"))
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
+        .where(OfferRow.id.in_(offer_ids))
+    ).all()
+    asked = {}
+    for row in rows:
+        seen = fresh.get(row.id)
+        is_newer = seen is not None and seen.checked_at > row.checked_at
+        asked[row.id] = seen.price if seen and is_newer else Money(row.price, row.price_currency).rounded()
+    return asked
+
+
 def forget_old_checks(session: Session, *, now: datetime | None = None) -> int:
     """Remove checks of more than a day ago; how many."""
     before = (now or datetime.now(UTC)) - timedelta(days=1)
@@ -219,19 +241,36 @@ def _newest(session: Session, checkout_id: int) -> LiveCheckRow | None:
     return session.scalars(query.order_by(LiveCheckRow.id.desc()).limit(1)).one_or_none()
 
 
-def _wanted(session: Session, checkout_id: int) -> dict[OfferRow, int]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    offer_id: int
+    quantity: int
+    before: Money
+
+
+def _wanted(session: Session, checkout_id: int) -> list[_Wanted]:
     kept = session.scalars(
         select(HandOffRow.lines).where(
             HandOffRow.checkout_id == checkout_id, HandOffRow.state.in_(("waiting", "opened"))
         )
     ).all()
-    wanted: dict[str, int] = {}
+    quantities: Counter[str] = Counter()
+    asked: dict[str, Money] = {}
     for line in (line for lines in kept for line in lines):
-        wanted[line["offer_id"]] = wanted.get(line["offer_id"], 0) + int(line["quantity"])
+        quantities[line["offer_id"]] += int(line["quantity"])
+        if "asked" in line:
+            asked[line["offer_id"]] = Money(Decimal(line["asked"]["amount"]), line["asked"]["currency"])
     offers = session.scalars(
-        select(OfferRow).where(OfferRow.public_id.in_(wanted)).order_by(OfferRow.store_id, OfferRow.id)
+        select(OfferRow).where(OfferRow.public_id.in_(quantities)).order_by(OfferRow.store_id, OfferRow.id)
     )
-    return {offer: wanted[offer.public_id] for offer in offers}
+    return [
+        _Wanted(
+            offer.id,
+            quantities[offer.public_id],
+            asked.get(offer.public_id) or Money(offer.price, offer.price_currency),
+        )
+        for offer in offers
+    ]
 
 
 def _kept_rows(
@@ -250,26 +289,16 @@ def _kept_rows(
     return {row.offer_id: row for row in rows}
 
 
-def _again(kept: LiveCheckOfferRow | None, offer: OfferRow, quantity: int) -> dict[str, Any]:
-    """The columns of an offer's row in a new check: what was found minutes ago, seen from the price of today."""
+def _again(kept: LiveCheckOfferRow | None, wanted: _Wanted) -> dict[str, Any]:
+    """The columns of an offer's row in a new check: what was found minutes ago, seen from the price of this plan."""
     if kept is None:
-        unknown = dict.fromkeys(
-            ("price", "price_currency", "availability", "stock_level", "problem", "checked_at")
-        )
-        return {"state": "waiting", **unknown}
+        return {"state": "waiting", **dict.fromkeys(_FOUND)}
     state = kept.state
     if state in {"same", "changed"} and kept.price is not None:
-        is_short = kept.stock_level is not None and kept.stock_level < quantity
-        state = "changed" if is_short or kept.price != offer.price else "same"
-    return {
-        "state": state,
-        "price": kept.price,
-        "price_currency": kept.price_currency,
-        "availability": kept.availability,
-        "stock_level": kept.stock_level,
-        "problem": kept.problem,
-        "checked_at": kept.checked_at,
-    }
+        is_short = kept.stock_level is not None and kept.stock_level < wanted.quantity
+        now = Money(kept.price, kept.price_currency or wanted.before.currency).rounded()
+        state = "changed" if is_short or now != wanted.before.rounded() else "same"
+    return {"state": state, **{name: getattr(kept, name) for name in _FOUND}}
 
 
 def _line(offer: OfferRow, quantity: int) -> HandOffLine:
@@ -301,38 +330,35 @@ def _settle(session: Session, row_ids: Sequence[int], *, state: str, problem: st
         )
 
 
-_RANGE = text(
+_KNOWN = text(
     """
-    select least(o.price, min(p.price)) as lowest, greatest(o.price, max(p.price)) as highest,
+    select o.price, o.price_currency as currency, s.judgement_limits as limits,
+           least(o.price, min(p.price)) as lowest, greatest(o.price, max(p.price)) as highest,
            (select percentile_disc(0.5) within group (order by x.price) from offers x
             where x.product_id = o.product_id and x.store_id <> o.store_id and x.gone_at is null
               and x.price_currency = o.price_currency) as elsewhere
     from offers o
+    join stores s on s.id = o.store_id
     left join offer_prices p
       on p.offer_id = o.id and p.price_currency = o.price_currency
      and p.recorded_at >= coalesce(
          (select max(b.recorded_at) from offer_prices b
           where b.offer_id = o.id and b.recorded_at <= :now - interval '30 days'), '-infinity')
     where o.id = :offer
-    group by o.id
+    group by o.id, s.id
     """
 )
 
 
-def _price_range(session: Session, row: LiveCheckOfferRow) -> PriceRange:
-    found: Row[*tuple[Any, ...]] = session.execute(
-        _RANGE, {"offer": row.offer_id, "now": datetime.now(UTC)}
-    ).one()
-    return PriceRange(lowest=found.lowest, highest=found.highest, elsewhere=found.elsewhere)
-
-
-def _jump(session: Session, offer_id: int) -> float:
-    limits = session.scalar(
-        select(StoreRow.judgement_limits)
-        .join(OfferRow, OfferRow.store_id == StoreRow.id)
-        .where(OfferRow.id == offer_id)
+def _known_prices(session: Session, offer_id: int) -> KnownPrices:
+    found = session.execute(_KNOWN, {"offer": offer_id, "now": datetime.now(UTC)}).one()
+    return KnownPrices(
+        price=Money(found.price, found.currency),
+        lowest=found.lowest,
+        highest=found.highest,
+        elsewhere=found.elsewhere,
+        jump=Decimal(Limits.of_store(found.limits).jump),
     )
-    return Limits.of_store(limits or {}).jump
 
 
 def _checked(public_id: str, row: LiveCheckOfferRow, *, is_open: bool) -> CheckedOffer:
