@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from aggregator.domain.carts import (
     Allocation,
     Basket,
+    BasketOffer,
     BasketStore,
     MissingLine,
     MissingReason,
@@ -67,15 +69,19 @@ def add_up(basket: Basket, quantities: Quantities) -> Sums:
     )
 
 
-def _share(basket: Basket, store: BasketStore, quantities: Quantities, places: list[int]) -> StoreShare:
-    """What the store gets, with the coupon that makes its order cheapest, or none where that is as cheap."""
-    bought = [(basket.offers[place], quantities[place]) for place in places]
+def store_share(
+    store: BasketStore, bought: Sequence[tuple[BasketOffer, int]], currency: str
+) -> StoreShare | None:
+    """What the store gets, with the coupon that makes its order cheapest, or none where that is as cheap.
+
+    `bought` are offers with their packs. None where the store takes no such order.
+    """
     subtotal = sum((offer.price * quantity for offer, quantity in bought), Decimal(0))
     deposit = sum((offer.deposit * quantity for offer, quantity in bought), Decimal(0))
     besides = sum((o.unit_shipping * quantity + o.line_shipping for o, quantity in bought), Decimal(0))
     shares = []
     for coupon in (None, *store.coupons):
-        discount = coupon.discount(subtotal, basket.currency) if coupon else Decimal(0)
+        discount = coupon.discount(subtotal, currency) if coupon else Decimal(0)
         if coupon and subtotal < coupon.min_subtotal:
             continue
         shipping = None
@@ -86,9 +92,15 @@ def _share(basket: Basket, store: BasketStore, quantities: Quantities, places: l
             shipping = tier + besides
         name = coupon.id if coupon else None
         shares.append(StoreShare(store.id, subtotal, shipping, discount, name, deposit))
-    if not shares:
+    return min(shares, key=lambda share: share.total, default=None)
+
+
+def _share(basket: Basket, store: BasketStore, quantities: Quantities, places: list[int]) -> StoreShare:
+    bought = [(basket.offers[place], quantities[place]) for place in places]
+    share = store_share(store, bought, basket.currency)
+    if share is None:
         raise AssertionError(f"the plan buys at {store.id!r} below what it accepts")
-    return min(shares, key=lambda share: share.total)
+    return share
 
 
 def missing_lines(basket: Basket, problem: Problem, quantities: Quantities) -> tuple[MissingLine, ...]:
