@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.search_changes import record_search_changes
+
 
 def refresh_products(session: Session, product_ids: Sequence[int]) -> None:
     """Recompute the summary columns of these products from their current offers, in one statement.
@@ -58,3 +60,4 @@ def refresh_products(session: Session, product_ids: Sequence[int]) -> None:
         ),
         {"products": list(product_ids)},
     )
+    record_search_changes(session, product_ids)

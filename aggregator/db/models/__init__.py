@@ -57,6 +57,7 @@ from aggregator.db.models.purchases import (
     PastedListRow,
     SharedBasketRow,
 )
+from aggregator.db.models.search import SearchChangeRow
 from aggregator.db.models.shop_window import CategoryRuleRow, PictureRow, PriceDropRow
 from aggregator.db.models.stores import (
     ProbeRow,
@@ -120,6 +121,7 @@ __all__ = [
     "RobotsFileRow",
     "RunLogRow",
     "RunRow",
+    "SearchChangeRow",
     "SharedBasketRow",
     "SignInLinkRow",
     "StagedOfferRow",
