@@ -166,14 +166,16 @@ def _equal_keys(group: Integers) -> Integers:
 def _shared_codes(catalogue: PreparedCatalogue, codes: sparse.csr_matrix) -> Integers:
     """Pairs that share a rare code, or where a rare code of one is a part of the other's."""
     together = (codes @ codes.T).tocoo()
-    contained = ((codes @ catalogue.code_contains) @ codes.T).tocoo()
+    contained = ((codes @ catalogue.code_relations.contains) @ codes.T).tocoo()
     count = len(catalogue)
     return _distinct((_keys(together.row, together.col, count), _keys(contained.row, contained.col, count)))
 
 
 def _rare_codes(catalogue: PreparedCatalogue) -> sparse.csr_matrix:
     holders = np.asarray(catalogue.codes.sum(axis=0)).ravel()
-    usable = sparse.diags(((holders <= _LARGEST_BLOCK) & (catalogue.rare_code > 0)).astype(np.float32))
+    usable = sparse.diags(
+        ((holders <= _LARGEST_BLOCK) & (catalogue.code_relations.rare > 0)).astype(np.float32)
+    )
     codes = (catalogue.codes @ usable).tocsr()
     codes.eliminate_zeros()
     return codes

@@ -15,13 +15,15 @@ from aggregator.domain.verdicts import Verdict, contradiction, told
 from matcher.context import Scores
 from matcher.merging import Member, Merging, Part
 from matcher.parallel import over_parts
-from matcher.preparation import Integers, PreparedCatalogue
+from matcher.preparation import Flags, Integers, PreparedCatalogue
+from matcher.rivals import taken_by_rivals
 
 # A pair inside a cluster that blocking did not find counts as this much below the threshold of doubt, and no pair
 # counts less.
 _MISSING_BELOW = 2.0
 _LARGEST_SCORE = 7.0
 _CLEARLY_BELOW = 0.5  # below the threshold of doubt: no reason to merge without a person
+_SHARE_OF_RIVALS = 0.75
 _PARTS_AT_ONCE = 20_000
 
 
@@ -51,11 +53,12 @@ def cluster(
     """Merge the best pair of clusters as long as the mean log-odds between them reach the thresholds.
 
     `scores`, `automatic` and `doubtful` are log-odds; `cautious` are what merging without a person goes by,
-    where they are not the same; the most probable partition goes by the mean of both, so that look-alikes whose
-    evidence is contradicted are not chained together by many middling scores. `existing` holds the clusters that
-    some offers are in (offer id -> key): they are never split, and grow or unite only together with an offer in none;
-    offers of a cluster that a verdict parts have to be given as in none. Verdicts come first: "same" unites
-    even against the rules, "different" keeps apart whatever follows.
+    where they are not the same. The most probable partition goes by the mean of both, so that look-alikes whose
+    evidence is contradicted are not chained together by many middling scores, less what rivals of one store take.
+
+    `existing` holds the clusters that some offers are in (offer id -> key): they are never split, and grow or unite
+    only together with an offer in none; offers of a cluster that a verdict parts have to be given as in none.
+    Verdicts come first: "same" unites even against the rules, "different" keeps apart whatever follows.
     Raises InvalidInput with the chain where verdicts contradict each other.
 
     No merge crosses two parts of the catalogue that no pair in doubt or better connects, so each such part is
@@ -63,18 +66,25 @@ def cluster(
     """
     settled = _Settled.of(catalogue, verdicts, existing or {})
     clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
-    careful = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
+    forbidding = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
-    leaning = np.maximum((clipped + np.minimum(clipped, careful)) / 2, missing)
+    one_per_store = not catalogue.statistics.stores_list_twice
     # Being forbidden to merge alone is no evidence against a cluster that others hold together.
     careful = np.where(
-        clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(careful, np.minimum(clipped, doubtful))
+        clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
     )
     strong = clipped >= doubtful
     label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
     within = np.flatnonzero((label[left] == label[right]) & (clipped > missing))
     within = within[np.argsort(label[left[within]], kind="stable")]
+    leaning = (clipped + np.minimum(clipped, forbidding)) / 2
+    if one_per_store:
+        open_pairs = within[~settled.denied(left[within], right[within])]
+        leaning[open_pairs] -= _SHARE_OF_RIVALS * taken_by_rivals(
+            catalogue, left[open_pairs], right[open_pairs], clipped[open_pairs]
+        )
+    leaning = np.maximum(leaning, missing)
     offers = np.argsort(label, kind="stable")
     offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
     pair_ends = np.cumsum(np.bincount(label[left[within]], minlength=len(offer_ends)))
@@ -83,7 +93,7 @@ def cluster(
     def begun(part: Part) -> Merging:
         return Merging(
             part,
-            one_per_store=not catalogue.statistics.stores_list_twice,
+            one_per_store=one_per_store,
             missing=missing,
             floor=doubtful,
         )
@@ -98,7 +108,7 @@ def cluster(
             merging = begun(settled.part(catalogue, here, *part_pairs, careful[pairs]))
             merging.merge_down_to(automatic)
             certain = [merging.owner[position] for position in here.tolist()]
-            if not np.array_equal(clipped[pairs], careful[pairs]):
+            if not np.array_equal(leaning[pairs], careful[pairs]):
                 ties = [pair for pair in zip(certain, here.tolist(), strict=True) if pair[0] != pair[1]]
                 merging = begun(replace(whole, ties=[*whole.ties, *ties]))
             merging.merge_down_to(doubtful)
@@ -218,6 +228,15 @@ class _Settled:
                 (one, other) for one in positions for other in self.apart.get(one, ()) if other in members
             ],
         )
+
+    def denied(self, left: Integers, right: Integers) -> Flags:
+        """Whether a person keeps the pairs apart."""
+        said = [(one, other) for one, others in self.apart.items() for other in others]
+        if not said:
+            return np.zeros(len(left), dtype=bool)
+        low, high = np.sort(np.array(said, dtype=np.int64), axis=1).T
+        width = int(max(left.max(initial=0), right.max(initial=0), high.max())) + 1
+        return np.isin(np.minimum(left, right) * width + np.maximum(left, right), low * width + high)
 
     def _as_said(self, pairs: Iterable[tuple[int, int, float]]) -> Iterator[tuple[int, int, float, int]]:
         """Scores without those that a person denied, and with those of offers called one product shared.

@@ -82,26 +82,38 @@ def _part_number(catalogue: PreparedCatalogue, left: Integers, right: Integers) 
 
 
 def _model_code(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Levels:
-    one, other = catalogue.codes[left], catalogue.codes[right]
-    common = one.multiply(other).tocsr()
-    rare = np.asarray(common @ catalogue.rare_code).ravel() > 0
-    any_common = _sum(common) > 0
-    contained = shared_amount((one @ catalogue.code_contains).tocsr(), other) > 0
-    size_one, size_other = _sum(one), _sum(other)
-    rest_one, rest_other = size_one - _sum(common) > 0, size_other - _sum(common) > 0
-    kin = shared_amount((one @ catalogue.code_stems).tocsr(), (other @ catalogue.code_stems).tocsr()) > 0
+    relations = catalogue.code_relations
+    common = common_codes(catalogue, left, right)
+    one, other = catalogue.specific_codes[left], catalogue.specific_codes[right]
+    shared = _sum(common)
+    rest_one, rest_other = (_sum(specific) > shared_amount(specific, common) for specific in (one, other))
+    rare = np.asarray(common @ relations.rare).ravel() > 0
     return _choose(
-        ((size_one == 0) & (size_other == 0), 9),
-        ((size_one == 0) | (size_other == 0), 8),
+        ((_sum(one) == 0) & (_sum(other) == 0), 11),
+        ((_sum(one) == 0) | (_sum(other) == 0), 10),
         (rare & ~rest_one & ~rest_other, 0),
         (rare & ~(rest_one & rest_other), 1),
         (rare, 2),
-        (contained, 3),
-        (any_common & ~(rest_one & rest_other), 4),
-        (any_common, 5),
-        (kin, 6),
-        otherwise=7,
+        (shared_amount((one @ relations.contains).tocsr(), other) > 0, 3),
+        ((shared > 0) & ~(rest_one & rest_other), 4),
+        (shared > 0, 5),
+        (_alike(one, other, relations.bases), 6),
+        (_alike(one, other, relations.stems), 7),
+        (~_alike(one, other, relations.kinds), 9),
+        otherwise=8,
     )
+
+
+def common_codes(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> sparse.csr_matrix:
+    """Codes that both offers of each pair name, and that in neither or one of them are only a part of another."""
+    specific_one, specific_other = catalogue.specific_codes[left], catalogue.specific_codes[right]
+    both = catalogue.codes[left].multiply(catalogue.codes[right])
+    return both.multiply((specific_one + specific_other) > 0).tocsr()
+
+
+def _alike(one: sparse.csr_matrix, other: sparse.csr_matrix, relation: sparse.csr_matrix) -> Flags:
+    """Whether codes of both fall under one column of the relation."""
+    return shared_amount((one @ relation).tocsr(), (other @ relation).tocsr()) > 0
 
 
 def _title_letters(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Levels:
@@ -257,8 +269,10 @@ COMPARISONS: tuple[Comparison, ...] = (
             "one_contains_other": "One model code is a part of the other: {left} and {right}.",
             "common_only": "They share only a code that many offers carry: {shared}.",
             "common_and_different": "They share a common code ({shared}) and differ in others: {left} and {right}.",
+            "other_ending": "They name one model code with different endings: {left} and {right}.",
             "alike_but_different": "They name model codes that begin alike and end differently: {left} and {right}.",
             "conflict": "They name different model codes: {left} and {right}.",
+            "other_kind": "One names a code of letters and digits, the other one of digits alone: {left} and {right}.",
             "one_missing": "Only one of them names a model code: {left}{right}.",
             "both_missing": "Neither names a model code.",
         },

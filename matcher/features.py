@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from matcher.comparison import common_codes
 from matcher.preparation import Floats, Integers, PreparedCatalogue
 
 Features = npt.NDArray[np.float32]
@@ -38,6 +39,7 @@ PAIR_FEATURES: tuple[str, ...] = (
     "rarest_shared_code",
     "contained_codes",
     "alike_codes",
+    "other_endings",
     "unmatched_codes_low",
     "unmatched_codes_high",
     "agreeing_measures",
@@ -61,32 +63,15 @@ PAIR_FEATURES: tuple[str, ...] = (
 def pair_features(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Features:
     """Features of the pairs of positions `left`, `right`: pairs x PAIR_FEATURES, every value finite."""
     result = np.empty((len(left), len(PAIR_FEATURES)), dtype=np.float32)
-    tables = _Tables(catalogue)
     for start in range(0, len(left), _CHUNK):
         part = slice(start, start + _CHUNK)
-        for column, values in enumerate(_columns(tables, left[part], right[part])):
+        for column, values in enumerate(_columns(catalogue, left[part], right[part])):
             result[part, column] = values
     return result
 
 
-class _Tables:
-    """What follows from the catalogue's names once for all chunks; nothing here has a row an offer."""
-
-    def __init__(self, catalogue: PreparedCatalogue) -> None:
-        self.catalogue = catalogue
-        self.largest_rarity = np.float32(np.log(catalogue.statistics.offers + 1))
-        counts = np.array([catalogue.statistics.code_counts.get(name, 0) for name in catalogue.code_names])
-        rarity = np.log((catalogue.statistics.offers + 1) / (1 + counts))
-        self.established = (counts > 1).astype(np.float32)
-        self.shapes = _shapes(catalogue)
-        self.one_sign_longer = _one_sign_longer(catalogue, self.established)
-        self.code_rarity = sparse.diags(
-            np.maximum(rarity, 0).astype(np.float32), shape=(len(rarity),) * 2
-        ).tocsr()
-
-
-def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArray[np.floating]]:
-    catalogue, largest = tables.catalogue, tables.largest_rarity
+def _columns(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> list[npt.NDArray[np.floating]]:
+    relations, largest = catalogue.code_relations, np.float32(np.log(catalogue.statistics.offers + 1))
     grams_left, grams_right = catalogue.grams[left], catalogue.grams[right]
     # The same letters twice, weighed as either title weighs them.
     common_left, common_right = (
@@ -102,8 +87,12 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
     contained = _low_high(shared / np.maximum(total_left, 1e-6), shared / np.maximum(total_right, 1e-6))
     length_left, length_right = np.diff(word_left.indptr), np.diff(word_right.indptr)
     shared_words = np.diff(common.indptr)
-    codes_left, codes_right = catalogue.codes[left], catalogue.codes[right]
-    shared_codes = _shared(codes_left, codes_right)
+    codes_left, codes_right = catalogue.specific_codes[left], catalogue.specific_codes[right]
+    common_code = common_codes(catalogue, left, right)
+    shared_codes = _sum(common_code)
+    rest_left, rest_right = (
+        sparse.csr_matrix(codes - codes.multiply(common_code)) for codes in (codes_left, codes_right)
+    )
     measures_left, measures_right = catalogue.measures[left], catalogue.measures[right]
     agreeing = _sum((measures_left.multiply(measures_right) @ catalogue.measure_dimension).minimum(1))
     dimensions_left, dimensions_right = (
@@ -112,14 +101,14 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
     compared = _shared(dimensions_left, dimensions_right)
     brand_left, brand_right = catalogue.brand_words[left], catalogue.brand_words[right]
     both_brands = (np.diff(brand_left.indptr) > 0) & (np.diff(brand_right.indptr) > 0)
-    established_left = codes_left @ tables.established
-    established_right = codes_right @ tables.established
-    established_both = codes_left.multiply(codes_right) @ tables.established
-    shapes_left, shapes_right = codes_left @ tables.shapes, codes_right @ tables.shapes
-    unmatched_shapes = shapes_left.minimum(shapes_right) - codes_left.multiply(codes_right) @ tables.shapes
-    same_shape = _largest(unmatched_shapes.tocsr()) > 0
-    rival_codes = (
-        (shared_codes > 0) & (established_left > established_both) & (established_right > established_both)
+    # Beside a shared code each names a further one that several offers carry; or one code of each differs in
+    # digits alone, or in one sign more.
+    rivals = (shared_codes > 0) & (rest_left @ relations.established > 0)
+    rivals &= rest_right @ relations.established > 0
+    sisters = (
+        rivals
+        | (_shared(rest_left @ relations.shapes, rest_right @ relations.shapes) > 0)
+        | (_shared(codes_left @ relations.one_sign_longer, codes_right) > 0)
     )
     return [
         _shared(catalogue.words[left], catalogue.words[right]),
@@ -133,12 +122,16 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
         *_low_high(length_left - shared_words, length_right - shared_words),
         *_low_high(length_left, length_right),
         shared_codes,
-        _largest(codes_left.multiply(codes_right) @ tables.code_rarity) / largest,
-        (_shared(codes_left @ catalogue.code_contains, codes_right) > 0).astype(np.float32),
-        (_shared(codes_left @ catalogue.code_stems, codes_right @ catalogue.code_stems) > 0).astype(
-            np.float32
+        _largest(common_code @ sparse.diags(relations.rarity)) / largest,
+        *(
+            (_shared(codes_left @ relation, other) > 0).astype(np.float32)
+            for relation, other in (
+                (relations.contains, codes_right),
+                (relations.stems, codes_right @ relations.stems),
+                (relations.bases, codes_right @ relations.bases),
+            )
         ),
-        *_low_high(np.diff(codes_left.indptr) - shared_codes, np.diff(codes_right.indptr) - shared_codes),
+        *_low_high(_sum(rest_left), _sum(rest_right)),
         agreeing,
         compared - agreeing,
         _sum(dimensions_left) + _sum(dimensions_right) - 2 * compared,
@@ -147,37 +140,8 @@ def _columns(tables: _Tables, left: Integers, right: Integers) -> list[npt.NDArr
         *_overlap(catalogue.colours, left, right),
         np.where(both_brands, np.where(_shared(brand_left, brand_right) > 0, 1, -1), 0).astype(np.float32),
         catalogue.accessory[left].astype(np.float32) - catalogue.accessory[right] != 0,
-        ((_shared(codes_left @ tables.one_sign_longer, codes_right) > 0) | rival_codes | same_shape).astype(
-            np.float32
-        ),
+        sisters.astype(np.float32),
     ]
-
-
-def _shapes(catalogue: PreparedCatalogue) -> sparse.csr_matrix:
-    """codes x shapes: codes that differ in digits alone have one shape, as sister models have ("ue##nu####")."""
-    shapes = ["".join("#" if sign.isdigit() else sign for sign in name) for name in catalogue.code_names]
-    number_of = {shape: number for number, shape in enumerate(sorted(set(shapes)))}
-    columns = [number_of[shape] for shape in shapes]
-    ones = np.ones(len(columns), dtype=np.float32)
-    return sparse.csr_matrix(
-        (ones, columns, np.arange(len(columns) + 1)), shape=(len(columns), len(number_of))
-    )
-
-
-def _one_sign_longer(catalogue: PreparedCatalogue, established: Floats) -> sparse.csr_matrix:
-    """codes x codes: 1 where one is the other and one sign more, and several offers carry each: makers part their
-    sister products so, while a code that one offer alone writes longer is usually the same one."""
-    together = catalogue.code_contains.tocoo()
-    lengths = np.array([len(name) for name in catalogue.code_names], dtype=np.int64)
-    kept = (
-        (np.abs(lengths[together.row] - lengths[together.col]) == 1)
-        & (established[together.row] > 0)
-        & (established[together.col] > 0)
-        if together.nnz
-        else np.zeros(0, dtype=bool)
-    )
-    ones = np.ones(int(kept.sum()), dtype=np.float32)
-    return sparse.csr_matrix((ones, (together.row[kept], together.col[kept])), shape=together.shape)
 
 
 def _overlap(matrix: sparse.csr_matrix, left: Integers, right: Integers) -> tuple[Floats, Floats, Floats]:

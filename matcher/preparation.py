@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from aggregator.domain.identifiers import read_gtin
+from matcher.code_relations import CodeRelations, most_specific
 from matcher.columns import Integers, ValueLists, numbered
 from matcher.parallel import parts_of
 from matcher.reading import Readings, ReadTitles, read_titles
@@ -45,6 +46,7 @@ class PreparedCatalogue:
 
     Integer columns hold -1 where a value is unknown. Matrices are float32 CSR: `words` and `grams` are
     TF-IDF with rows of length 1, `word_rarity` holds each word's inverse document frequency, the others 1.
+    `specific_codes` are the codes without those that are a part of another one of the same offer.
     `readings` are made anew at each access.
     """
 
@@ -57,9 +59,8 @@ class PreparedCatalogue:
     grams: sparse.csr_matrix
     codes: sparse.csr_matrix
     code_names: Sequence[str]
-    code_contains: sparse.csr_matrix
-    code_stems: sparse.csr_matrix
-    rare_code: Floats
+    specific_codes: sparse.csr_matrix
+    code_relations: CodeRelations
     measures: sparse.csr_matrix
     measure_dimension: sparse.csr_matrix
     measure_names: Sequence[tuple[str, str]]
@@ -113,7 +114,7 @@ def prepare(
     )
     variant_values = variants.membership()
     variant_name_of_value = _sets([{name} for name, _ in variants.names])
-    code_frequency = np.array([statistics.code_counts.get(code, 0) for code in codes.names])
+    code_relations = CodeRelations.of(codes.names, statistics.code_counts, statistics.offers)
     weighted_words = _weighted(word_matrix, word_rarity)
     return PreparedCatalogue(
         records=ordered,
@@ -125,9 +126,8 @@ def prepare(
         grams=_unit_rows(_weighted(grams, _inverse_frequency(statistics.gram_counts, statistics.offers))),
         codes=code_matrix,
         code_names=codes.names,
-        code_contains=_containment(codes.names),
-        code_stems=_sets([{name[: max(4, round(0.6 * len(name)))]} for name in codes.names]),
-        rare_code=(code_frequency <= max(40, statistics.offers // 20_000)).astype(np.float32),
+        specific_codes=most_specific(code_matrix, code_relations),
+        code_relations=code_relations,
         measures=titles.measures.membership(),
         measure_dimension=measure_dimension,
         measure_names=titles.measures.names,
@@ -318,23 +318,6 @@ def _distinct_rows(
     for column in rows.T:
         _, first, which = np.unique(which * width + column, return_index=True, return_inverse=True)
     return rows[first], which
-
-
-def _containment(names: Sequence[str]) -> sparse.csr_matrix:
-    """codes x codes: 1 where one code of 5 signs or more is a part of the other ("nu7100" of "ue49nu7100")."""
-    position = {name: index for index, name in enumerate(names) if len(name) >= 5}
-    pairs: list[int] = []
-    for index, name in enumerate(names):
-        for start in range(len(name) - 4):
-            for end in range(start + 5, len(name) + 1):
-                other = position.get(name[start:end])
-                if other is not None and other != index:
-                    pairs += (index, other)
-    whole, part = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    keys = np.unique(np.concatenate([whole * len(names) + part, part * len(names) + whole]))
-    rows, columns = np.divmod(keys, max(len(names), 1))
-    ones = np.ones(len(rows), dtype=np.float32)
-    return sparse.csr_matrix((ones, (rows, columns)), shape=(len(names), len(names)))
 
 
 def _sets(rows: Sequence[set[str]]) -> sparse.csr_matrix:

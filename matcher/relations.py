@@ -94,7 +94,7 @@ def _kinds(
     likeness = _shared(catalogue.words, left, right)
     alike = likeness >= _ALIKE
     codes_one, codes_other = catalogue.codes[left], catalogue.codes[right]
-    shared_code = np.asarray(codes_one.multiply(codes_other) @ catalogue.rare_code).ravel() > 0
+    shared_code = np.asarray(codes_one.multiply(codes_other) @ catalogue.code_relations.rare).ravel() > 0
     both_coded = (np.diff(codes_one.indptr) > 0) & (np.diff(codes_other.indptr) > 0)
     akin = (shared_code & (likeness >= _ALIKE / 2)) | (alike & ~both_coded)
     brands = _shared(catalogue.brand_words, left, right) > 0

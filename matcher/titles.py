@@ -155,6 +155,17 @@ _NOT_A_CODE = re.compile(
     r"\d+(?:st|nd|rd|th|k|u|pk|pc|pcs|usr|user|users|lic|yr|mo|cd|cds|dvd|way|port|ports|bit|ch|in|d|s|x)"
     r"|\d+x\d+(?:x\d+)?[a-z]{0,3}"
 )
+# A code without digits: capitals in a title that has small letters too, hardly pronounceable ("LCS-TWA/B", "UCLXB").
+_CAPITALS = re.compile(r"(?<![\w/.-])[A-Z]+(?:-[A-Z]+)*(?:/[A-Z]{1,2})?(?![\w/.-])")
+_UNPRONOUNCEABLE = re.compile(r"[bcdfghjklmnpqrstvwxz]{4}")
+_MOST_VOWELS = 0.34
+_SHORTEST_OF_LETTERS, _LONGEST_OF_LETTERS = 5, 16
+# Letters of techniques and forms of trade, whatever they are joined with.
+_ABBREVIATIONS = frozenset(
+    "dvd cd bd hd sd hdd ssd usb hdmi dvi vga rgb lcd led hdtv sdhc sdxc mmc xd rw rom ram ddr lan wlan wifi dsl dvr"
+    " nas pc pcmcia pci pcie agp rfid gps gsm cdma lte tft crt oem nfr html xml php sql rtl hdcp atx matx smtp pdf"
+    " rgbw cmyk uhd qhd fhd wxga wuxga sxga xga".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,23 @@ def looks_like_code(squashed_token: str) -> bool:
     if squashed_token.isdigit():
         return 5 <= len(squashed_token) <= 14
     return 3 <= len(squashed_token) <= 24 and _DIGIT.search(squashed_token) is not None
+
+
+def _codes_of_letters(title: str) -> set[str]:
+    if title.isupper() or not any(sign.isupper() for sign in title):
+        return set()
+    found: set[str] = set()
+    for text in _CAPITALS.findall(title):
+        code = _SEPARATOR.sub("", text.casefold())
+        if (
+            _SHORTEST_OF_LETTERS <= len(code) <= _LONGEST_OF_LETTERS
+            and _UNPRONOUNCEABLE.search(code)
+            and sum(sign in "aeiouy" for sign in code) <= _MOST_VOWELS * len(code)
+            and code not in _COLOURS
+            and _ABBREVIATIONS.isdisjoint(_SEPARATOR.split(text.casefold()))
+        ):
+            found.add(code)
+    return found
 
 
 def _number(text: str) -> str:
@@ -270,7 +298,7 @@ def read_title(title: str) -> TitleReading:
     ]
     without_measures, measures, numbers = _take_measures(_PACK.sub(" ", text))
     words = tuple(_WORD.findall(text))
-    codes: set[str] = set()
+    codes = _codes_of_letters(title)
     pieces = []
     for text_piece in _PIECE.findall(without_measures):
         for compact, kind, value in _pieces(text_piece):

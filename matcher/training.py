@@ -24,7 +24,7 @@ from matcher.titles import squashed
 from matcher.trees import Forest, scaled
 
 AUTOMATIC = 0.78
-DOUBTFUL = 0.15
+DOUBTFUL = 0.1
 
 # The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
 _SHARE_OF_LEVELS = 0.25
