@@ -92,6 +92,6 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
         connection.execute(
             sqlalchemy.text(
                 "truncate stores, products, accounts, carts, rate_limits, staged_offers, alarms, notices, processes, "
-                "queues, robots_files, host_turns, opted_out_hosts cascade"
+                "queues, robots_files, host_turns, opted_out_hosts, pictures, category_rules cascade"
             )
         )

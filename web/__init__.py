@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from aggregator.settings import Settings
-from web import context, db, errors, health, metrics, presenters, security
+from web import context, db, errors, health, metrics, pictures, presenters, security
 from web.api.v1 import products as api_products
 from web.pages import (
     accounts,
@@ -44,7 +44,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     )
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as Flask documents it
     db.prepare(app, sessions)
-    for part in (metrics, context, errors, presenters, security):
+    for part in (metrics, context, errors, presenters, pictures, security):
         part.prepare(app, settings)
     for blueprint in (
         home,
@@ -64,6 +64,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         operations_system,
     ):
         app.register_blueprint(blueprint.pages)
+    app.register_blueprint(pictures.pages)
     app.register_blueprint(health.probes)
     app.register_blueprint(metrics.resource)
     app.register_blueprint(api_products.resources)

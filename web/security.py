@@ -53,7 +53,7 @@ def prepare(app: Flask, settings: Settings) -> None:
         if request.endpoint == "static":
             if "v" in request.args and response.status_code == 200:
                 headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
+        elif not response.cache_control.public:
             response.vary.add("Cookie")
             headers["Cache-Control"] = response.headers.get("Cache-Control", "private, no-cache")
         response.headers.update(headers)

@@ -28,7 +28,7 @@ class PictureRow(Row):
     url: Mapped[str]
     asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
     next_try_at: Mapped[datetime | None]
-    fetched_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[str | None]
 
