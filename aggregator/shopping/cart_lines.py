@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import CTE, Row, Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from aggregator.accounts.tokens import token_hash
 from aggregator.catalog.search import product_card
@@ -19,7 +19,7 @@ from aggregator.domain.plan_options import PlanOptions
 
 MAX_QUANTITY = 999
 
-_CARD_COLUMNS = (
+CARD_COLUMNS = (
     ProductRow.public_id,
     ProductRow.title,
     ProductRow.brand,
@@ -116,6 +116,23 @@ def find_current_product(session: Session, public_id: str) -> int | None:
     ).scalar()
 
 
+def find_current_products(session: Session, public_ids: Iterable[str]) -> dict[str, int]:
+    """The keys of the products that stand for these public ids today, after all merges."""
+    first, last = aliased(ProductRow), aliased(ProductRow)
+    start = select(ProductRow.id.label("start"), ProductRow.id.label("product_id")).where(
+        ProductRow.public_id.in_(list(public_ids))
+    )
+    followed = following_merges(start)
+    rows = session.execute(
+        select(first.public_id, last.id)
+        .select_from(followed)
+        .join(first, first.id == followed.c.start)
+        .join(last, last.id == followed.c.product_id)
+        .where(last.merged_into_id.is_(None))
+    ).all()
+    return {row.public_id: row.id for row in rows}
+
+
 def following_merges(start: Select[int, int]) -> CTE:
     """From rows of (start, product_id): these and every product that they were merged into, step by step.
 
@@ -142,7 +159,7 @@ def _read_lines(session: Session, cart_id: int) -> tuple[StoredLine, ...]:
             CartLineRow.quantity,
             CartLineRow.pinned_offer_id,
             ProductRow.id.label("product_id"),
-            *_CARD_COLUMNS,
+            *CARD_COLUMNS,
         )
         .join(followed, followed.c.start == CartLineRow.id)
         .join(ProductRow, ProductRow.id == followed.c.product_id)

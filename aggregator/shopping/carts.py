@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from aggregator.accounts.tokens import new_token, token_hash
 from aggregator.db.models import CartLineRow, CartRow
 from aggregator.domain.carts import MAX_STORES
 from aggregator.domain.checkouts import Cart
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
+from aggregator.shopping.cart_filling import MAX_LINES, open_cart, set_line
 from aggregator.shopping.cart_lines import (
     MAX_QUANTITY,
     StoredCart,
@@ -36,7 +36,6 @@ __all__ = [
     "set_quantity",
 ]
 
-MAX_LINES = 200
 _MOST_ASSUMED_SHIPPING = Decimal(10_000)
 
 
@@ -59,12 +58,7 @@ def add_to_cart(
     product = find_current_product(session, product_id) if is_public_id(product_id) else None
     if product is None:
         raise NotFound("product", product_id)
-    fresh_token = None
-    cart = read_cart(session, token, lock=True)
-    if cart is None:
-        token = fresh_token = new_token()
-        session.execute(insert(CartRow).values(token_hash=token_hash(token), updated_at=datetime.now(UTC)))
-        cart = _locked(session, token)
+    cart, fresh_token = open_cart(session, token)
     line = next((stored for stored in cart.lines if stored.product_id == product), None)
     if line is not None:
         _set_line(session, line, line.line.quantity + quantity)
@@ -73,7 +67,7 @@ def add_to_cart(
     else:
         session.execute(insert(CartLineRow).values(cart_id=cart.id, product_id=product, quantity=quantity))
     _touch(session, cart)
-    return _locked(session, token).shown(), fresh_token
+    return _locked(session, fresh_token or token).shown(), fresh_token
 
 
 def set_quantity(session: Session, token: str | None, line_id: str, quantity: int) -> None:
@@ -123,15 +117,9 @@ def _check_quantity(quantity: int, *, least: int) -> None:
 
 
 def _set_line(session: Session, stored: StoredLine, quantity: int) -> None:
-    """Let the line's first row carry the quantity; rows of products merged into it since are done with."""
     if quantity > MAX_QUANTITY:
         raise InvalidInput(f"a cart holds at most {MAX_QUANTITY} of one product", place="quantity")
-    first, *others = stored.row_ids
-    superfluous = others if quantity else [first, *others]
-    if superfluous:
-        session.execute(delete(CartLineRow).where(CartLineRow.id.in_(superfluous)))
-    if quantity:
-        session.execute(update(CartLineRow).where(CartLineRow.id == first).values(quantity=quantity))
+    set_line(session, stored, quantity)
 
 
 def _touch(session: Session, cart: StoredCart, **values: Any) -> None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, ProductRow, StoreRow
+from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, StoreRow
 from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.plan_options import PlanOptions
 from aggregator.domain.purchases import BOUGHT_STATES, OPEN_STATES
-from aggregator.shopping.cart_lines import MAX_QUANTITY, StoredCart, following_merges, read_cart
-from aggregator.shopping.carts import add_to_cart, set_quantity
+from aggregator.shopping.cart_filling import fill_cart, set_line
+from aggregator.shopping.cart_lines import MAX_QUANTITY, StoredCart, find_current_products, read_cart
 from aggregator.shopping.part_history import record_change
 from aggregator.shopping.purchases import owned_by
 
@@ -110,21 +110,21 @@ def _settle(
     """Let the cart want what it wanted less what was bought, and at least what is wanted; titles that nothing is."""
     bought = [part for part in parts if part.state in BOUGHT_STATES and part.taken_out_at is None]
     less, least = _units(bought), _units(wanted)
-    current = _current_products(session, {*less, *least})
+    current = find_current_products(session, {*less, *least})
     for part in bought:
         part.taken_out_at = now
     session.flush()
     less_of, least_of = _by_current(less, current), _by_current(least, current)
-    public_ids = dict(current.values())
     for stored in cart.lines:
-        have, product = stored.line.quantity, stored.product_id
-        want = min(MAX_QUANTITY, max(have - less_of[product], least_of[product]))
+        have = stored.line.quantity
+        want = max(0, have - less_of[stored.product_id])
         if want != have:
-            set_quantity(session, token, stored.line.id, want)
-    in_cart = {stored.product_id for stored in cart.lines}
-    for product, units in least_of.items():
-        if product not in in_cart:
-            add_to_cart(session, token, public_ids[product], min(MAX_QUANTITY, units))
+            set_line(session, stored, want)
+    rest = read_cart(session, token, lock=True)
+    assert rest is not None
+    fill_cart(
+        session, rest, {key: min(MAX_QUANTITY, units) for key, units in least_of.items()}, at_least=True
+    )
     titles = {
         line["title"]: None for part in wanted for line in part.lines if line.get("product_id") not in current
     }
@@ -141,29 +141,12 @@ def _units(parts: Iterable[HandOffRow]) -> Counter[str]:
     return units
 
 
-def _by_current(units: Counter[str], current: dict[str, tuple[int, str]]) -> Counter[int]:
+def _by_current(units: Counter[str], current: dict[str, int]) -> Counter[int]:
     found: Counter[int] = Counter()
     for public_id, pieces in units.items():
         if public_id in current:
-            found[current[public_id][0]] += pieces
+            found[current[public_id]] += pieces
     return found
-
-
-def _current_products(session: Session, public_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """The products (key and public id) that stand for these public ids today, after all merges."""
-    first, last = aliased(ProductRow), aliased(ProductRow)
-    start = select(ProductRow.id.label("start"), ProductRow.id.label("product_id")).where(
-        ProductRow.public_id.in_(list(public_ids))
-    )
-    followed = following_merges(start)
-    rows = session.execute(
-        select(first.public_id.label("asked"), last.id, last.public_id)
-        .select_from(followed)
-        .join(first, first.id == followed.c.start)
-        .join(last, last.id == followed.c.product_id)
-        .where(last.merged_into_id.is_(None))
-    ).all()
-    return {row.asked: (row.id, row.public_id) for row in rows}
 
 
 def _leave_out(session: Session, cart_id: int, store_ids: Sequence[int]) -> None:
