@@ -1,8 +1,10 @@
-"""The installation's secret key, what is derived from it, and the sealing of stores' secret options."""
+"""The installation's secret key, what is derived from it, and the sealing of stores' and people's secrets."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -10,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -70,20 +72,75 @@ def _generate(path: Path) -> None:
 
 def derived_key(settings: Settings, purpose: str) -> bytes:
     """32 bytes for one purpose (HKDF-SHA256, RFC 5869), so that no two uses share a key."""
+    return _derive(secret_key(settings), purpose)
+
+
+def previous_keys(settings: Settings) -> tuple[str, ...]:
+    """Secrets that something may still be sealed with: the setting's, and those that a rotation left in the file."""
+    return (*settings.previous_secret_keys, *_kept_keys(settings))
+
+
+def replace_key(settings: Settings) -> None:
+    """Put a new generated key in the place of the generated one, which is kept as a previous key.
+
+    Raises InvalidInput where the key is the setting's: that is replaced where it is set.
+    """
+    if settings.secret_key is not None:
+        raise InvalidInput(
+            "the key is set from outside",
+            place="CLICK2CART_SECRET_KEY",
+            remedy="set a new one there and the old one in CLICK2CART_PREVIOUS_SECRET_KEYS",
+        )
+    old, path = secret_key(settings), settings.data_dir / "secret_key"
+    # The old one is safe before it is replaced: a crash between the two loses nothing.
+    _write_private(_previous_path(settings), "\n".join([old, *_kept_keys(settings)]) + "\n")
+    _write_private(path, secrets.token_urlsafe(48) + "\n")
+
+
+def forget_previous_keys(settings: Settings) -> None:
+    """Delete the previous keys that rotations left; nothing may be sealed with them any more."""
+    _previous_path(settings).unlink(missing_ok=True)
+
+
+def _previous_path(settings: Settings) -> Path:
+    return settings.data_dir / "secret_key.previous"
+
+
+def _kept_keys(settings: Settings) -> list[str]:
+    path = _previous_path(settings)
+    return path.read_text(encoding="ascii").split() if path.exists() else []
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(draft).replace(path)
+
+
+def _derive(secret: str, purpose: str) -> bytes:
     derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"click2cart {purpose}".encode())
-    return derivation.derive(secret_key(settings).encode())
+    return derivation.derive(secret.encode())
+
+
+def _fernet(settings: Settings, purpose: str) -> MultiFernet:
+    """Seals with today's key, opens what any key so far has sealed."""
+    keys = (secret_key(settings), *previous_keys(settings))
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, purpose))) for key in keys])
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSecrets:
     """Seals and opens stores' secret options; what is sealed is safe to keep in the database."""
 
-    _fernet: Fernet
+    _fernet: MultiFernet
 
     @classmethod
     def from_settings(cls, settings: Settings) -> StoreSecrets:
         """With the key derived from this installation's secret."""
-        return cls(Fernet(base64.urlsafe_b64encode(derived_key(settings, "store options"))))
+        return cls(_fernet(settings, "store options"))
 
     def seal(self, options: Mapping[str, str]) -> dict[str, str]:
         """Each value encrypted and authenticated (Fernet); names stay readable."""
@@ -98,3 +155,38 @@ class StoreSecrets:
                 "the stores' secret options were sealed with another secret key; "
                 "restore that key, or give the options again with stores add --set"
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalSecrets:
+    """Seals and opens what people told us (addresses, phones, second factors), and finds it again by a keyed hash."""
+
+    _fernet: MultiFernet
+    _index_keys: tuple[bytes, ...]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> PersonalSecrets:
+        """With keys derived from this installation's secret, and from the previous ones for reading."""
+        keys = (secret_key(settings), *previous_keys(settings))
+        return cls(_fernet(settings, "personal data"), tuple(_derive(key, "personal index") for key in keys))
+
+    def seal(self, text: str) -> str:
+        """Encrypted and authenticated (Fernet)."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The text again; raises EnvironmentProblem where it was sealed with another key."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
+            raise EnvironmentProblem(
+                "personal data were sealed with another secret key; restore that key"
+            ) from error
+
+    def index(self, text: str) -> bytes:
+        """What the text is found by: HMAC-SHA256 under today's key."""
+        return self.indexes(text)[0]
+
+    def indexes(self, text: str) -> list[bytes]:
+        """What the text may have been kept under, today's first."""
+        return [hmac.new(key, text.encode(), hashlib.sha256).digest() for key in self._index_keys]

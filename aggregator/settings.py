@@ -28,6 +28,10 @@ def _hosts(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
@@ -126,6 +130,10 @@ def _setting(variable: str, default: Any, help_text: str, parse: Any = str) -> A
     return field(default=default, metadata=metadata)
 
 
+# What the site's own process hands on to those that serve: they meet the demo's database by its address.
+INBOX_OF_THE_DEMO = "of the demo"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment decides. Build it once per process with `Settings.from_env()`."""
@@ -175,6 +183,12 @@ class Settings:
         "CLICK2CART_SECRET_KEY",
         None,
         "Signs cookies and encrypts store secrets; without it one is generated in the data directory.",
+    )
+    previous_secret_keys: tuple[str, ...] = _setting(
+        "CLICK2CART_PREVIOUS_SECRET_KEYS",
+        (),
+        "Earlier secret keys, comma separated: what they sealed is still read until `click2cart secrets rotate` is done.",
+        _words,
     )
     contact: str = _setting(
         "CLICK2CART_CONTACT",
@@ -268,6 +282,20 @@ class Settings:
         "Click2Cart <click2cart@localhost>",
         "Sender of mails, such as Prices <prices@example.org>.",
     )
+    inbox: str = _setting(
+        "CLICK2CART_INBOX",
+        "",
+        "Show mails and codes on /inbox in place of sending them; the demo sets it, with DATABASE_URL it counts for nothing.",
+    )
+    sms_gateway: str = _setting(
+        "CLICK2CART_SMS_GATEWAY",
+        "",
+        "Address that SMS are posted to as JSON with `to` and `text`; without it no code is sent to phones.",
+        _site_url,
+    )
+    sms_token: str | None = _setting(
+        "CLICK2CART_SMS_TOKEN", None, "Bearer token that the SMS gateway is posted with."
+    )
     alarm_mail: tuple[str, ...] = _setting(
         "CLICK2CART_ALARM_MAIL",
         (),
@@ -327,6 +355,11 @@ class Settings:
         "Megabytes of disk that re-encoded pictures of products may take, 10 to 1000000.",
         _whole_number(10, 1_000_000),
     )
+
+    @property
+    def has_inbox(self) -> bool:
+        """Whether mails and codes stay on this machine, to be read at /inbox."""
+        return self.inbox == INBOX_OF_THE_DEMO or (self.inbox == "1" and self.database_url is None)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:

@@ -17,6 +17,7 @@ from aggregator.domain.errors import (
     EnvironmentProblem,
     InvalidInput,
     NotFound,
+    SecondFactorNeeded,
     StoreError,
     TooManyAttempts,
 )
@@ -28,6 +29,7 @@ _STATUS: tuple[tuple[type[Click2CartError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
+    (SecondFactorNeeded, HTTPStatus.UNAUTHORIZED),
     (EnvironmentProblem, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreError, HTTPStatus.BAD_GATEWAY),
 )

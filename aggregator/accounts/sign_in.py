@@ -1,43 +1,54 @@
-"""Signing in: invitations, single-use links, passwords and sessions."""
+"""Signing in: invitations, single-use links and passwords."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Row, func, insert, literal, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from aggregator.accounts import passwords
+from aggregator.accounts.links import link_address
+from aggregator.accounts.mail_addresses import is_mail_address, read_mail_address
 from aggregator.accounts.rate_limits import Limit, RateLimits
 from aggregator.accounts.roles import ROLES, Role
+from aggregator.accounts.sessions import (
+    SESSION_LIFETIME,
+    SignedIn,
+    enter,
+    find_signed_in,
+    public_id_of,
+    sign_out,
+    sign_out_everywhere,
+)
 from aggregator.accounts.tokens import new_token, token_hash
 from aggregator.db import audit
-from aggregator.db.models import AccountRoleRow, AccountRow, AccountSessionRow, SignInLinkRow
-from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.db.models import AccountRoleRow, AccountRow, SignInLinkRow
+from aggregator.domain.errors import InvalidInput
 from aggregator.domain.identifiers import new_public_id
-from aggregator.settings import Settings
+
+__all__ = [
+    "LINK_LIFETIME",
+    "SESSION_LIFETIME",
+    "SignedIn",
+    "confirm_password",
+    "find_signed_in",
+    "has_password",
+    "invite",
+    "link_address",
+    "set_password",
+    "sign_in",
+    "sign_out",
+    "sign_out_everywhere",
+    "use_sign_in_link",
+]
 
 LINK_LIFETIME = timedelta(minutes=15)
-SESSION_LIFETIME = timedelta(days=14)
 
 _TRIES_OF_AN_ADDRESS = Limit("sign-in-address", attempts=10, seconds=900)
 _TRIES_OF_A_CLIENT = Limit("sign-in-client", attempts=50, seconds=900)
-
-# No judgement by RFC 5321, only a guard against slips and against what PostgreSQL's text cannot hold.
-_PART = r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f\ud800-\udfff]"
-_EMAIL = re.compile(rf"{_PART}{{1,64}}@{_PART}{{1,190}}")
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who is signed in. `account_id` is the inner key: for use cases only, never shown."""
-
-    account_id: int
-    email: str
-    roles: frozenset[str]
+_CONFIRMATIONS = Limit("confirm-password", attempts=10, seconds=900)
 
 
 def invite(session: Session, email: str, role: Role, *, by: int | None = None) -> str:
@@ -47,7 +58,7 @@ def invite(session: Session, email: str, role: Role, *, by: int | None = None) -
     its other roles. `by` is the account that invites, None the command line. Raises InvalidInput for an unusable
     address or role.
     """
-    address = _read_email(email)
+    address = read_mail_address(email)
     if role not in ROLES:
         raise InvalidInput(f"no role {role!r}", place="role", remedy=f"use one of {', '.join(ROLES)}")
     session.execute(
@@ -74,20 +85,9 @@ def invite(session: Session, email: str, role: Role, *, by: int | None = None) -
     return token
 
 
-def link_address(settings: Settings, link_token: str) -> str:
-    """Where the link's token is used: the site's own address as a browser reaches it."""
-    if settings.site_url:
-        origin = settings.site_url
-    elif settings.secure_cookies and settings.allowed_hosts:
-        origin = f"https://{min(settings.allowed_hosts)}"
-    else:
-        everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104  # compared with, not listened on
-        host = "127.0.0.1" if everywhere else settings.host
-        origin = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    return f"{origin}/login/link/{link_token}"
-
-
-def use_sign_in_link(session: Session, link_token: str) -> str:
+def use_sign_in_link(
+    session: Session, link_token: str, *, device: str | None = None, replaces: str | None = None
+) -> str:
     """Sign in with a link's token; returns the new session's token.
 
     Raises InvalidInput where the link was used, voided or is older than 15 minutes.
@@ -107,7 +107,7 @@ def use_sign_in_link(session: Session, link_token: str) -> str:
         .where(AccountRow.id == account_id, AccountRow.activated_at.is_(None))
         .values(activated_at=now)
     )
-    return _open_session(session, account_id, by="link")
+    return enter(session, account_id, by="link", device=device, replaces=replaces)
 
 
 def sign_in(
@@ -117,13 +117,23 @@ def sign_in(
     *,
     client: str | None = None,
     limits: RateLimits | None = None,
+    device: str | None = None,
+    replaces: str | None = None,
 ) -> str:
     """Sign in with a password; returns the new session's token.
 
     An unknown address and a wrong password get the same InvalidInput after the same work. Attempts are
     limited per address and per `client` (its network address), with TooManyAttempts beyond; they are counted
-    in PostgreSQL unless `limits` knows better.
+    in PostgreSQL unless `limits` knows better. Raises SecondFactorNeeded where the account asks for one.
     """
+    account_id = check_password(session, email, password, client=client, limits=limits)
+    return enter(session, account_id, by="password", device=device, replaces=replaces)
+
+
+def check_password(
+    session: Session, email: str, password: str, *, client: str | None, limits: RateLimits | None
+) -> int:
+    """The account that the address and the password belong to, by `sign_in`'s rules."""
     address = email.strip().lower()[:255]
     limits = limits or RateLimits()
     # First of all, so that nothing of this session waits for the counting.
@@ -142,50 +152,28 @@ def sign_in(
             .where(AccountRow.id == account.id)
             .values(password_hash=passwords.hash_password(password))
         )
-    return _open_session(session, account.id, by="password")
+    return int(account.id)
 
 
-def find_signed_in(session: Session, session_token: str | None) -> SignedIn | None:
-    """Who holds this session token; None where it is unknown, expired or signed out."""
-    if not session_token:
-        return None
-    roles = (
-        select(func.array_agg(AccountRoleRow.role))
-        .where(AccountRoleRow.account_id == AccountRow.id)
-        .scalar_subquery()
-    )
-    found = session.execute(
-        select(AccountRow.id, AccountRow.email, roles.label("roles"))
-        .join(AccountSessionRow, AccountSessionRow.account_id == AccountRow.id)
-        .where(AccountSessionRow.token_hash == token_hash(session_token))
-        .where(AccountSessionRow.revoked_at.is_(None), AccountSessionRow.expires_at > datetime.now(UTC))
-    ).one_or_none()
-    return SignedIn(found.id, found.email, frozenset(found.roles or ())) if found else None
+def has_password(session: Session, account_id: int) -> bool:
+    """Whether the account has a password; one that came by a link has none at first."""
+    found = select(AccountRow.password_hash.is_not(None)).where(AccountRow.id == account_id)
+    return bool(session.scalar(found))
 
 
-def sign_out(session: Session, session_token: str | None) -> None:
-    """End this session; harmless where it has ended already."""
-    if session_token:
-        session.execute(
-            update(AccountSessionRow)
-            .where(AccountSessionRow.token_hash == token_hash(session_token))
-            .where(AccountSessionRow.revoked_at.is_(None))
-            .values(revoked_at=datetime.now(UTC))
-        )
+def confirm_password(
+    session: Session, account_id: int, password: str, *, limits: RateLimits | None = None
+) -> None:
+    """Before what cannot be taken back: who is signed in types the password once more.
 
-
-def sign_out_everywhere(session: Session, account_id: int, *, keep_session_token: str | None = None) -> int:
-    """End every session of the account, but the one to keep; returns how many ended."""
-    kept = token_hash(keep_session_token) if keep_session_token else b""
-    ended = session.execute(
-        update(AccountSessionRow)
-        .where(AccountSessionRow.account_id == account_id, AccountSessionRow.token_hash != literal(kept))
-        .where(AccountSessionRow.revoked_at.is_(None))
-        .values(revoked_at=datetime.now(UTC))
-        .returning(AccountSessionRow.id)
-    ).all()
-    audit.record(session, account_id, "account.signed_out_everywhere", _public_id(session, account_id))
-    return len(ended)
+    An account without one has nothing to type. Raises InvalidInput for a wrong one, TooManyAttempts.
+    """
+    kept_hash = session.scalar(select(AccountRow.password_hash).where(AccountRow.id == account_id))
+    if kept_hash is None:
+        return
+    (limits or RateLimits()).count(session, _CONFIRMATIONS, str(account_id))
+    if not passwords.matches(password, kept_hash):
+        raise InvalidInput("this is not your present password", remedy="nothing was changed; try again")
 
 
 def set_password(
@@ -195,7 +183,7 @@ def set_password(
 
     Raises InvalidInput for a password that is too short or too long, NotFound for an unknown account.
     """
-    public_id = _public_id(session, account_id)
+    public_id = public_id_of(session, account_id)
     session.execute(
         update(AccountRow)
         .where(AccountRow.id == account_id)
@@ -206,37 +194,10 @@ def set_password(
 
 
 def _find_account(session: Session, address: str) -> Row[int, str | None] | None:
-    if not _EMAIL.fullmatch(address):
+    if not is_mail_address(address):
         return None
     return session.execute(
         select(AccountRow.id, AccountRow.password_hash).where(
             AccountRow.email == address, AccountRow.activated_at.is_not(None)
         )
     ).one_or_none()
-
-
-def _open_session(session: Session, account_id: int, *, by: str) -> str:
-    token = new_token()
-    session.execute(
-        insert(AccountSessionRow).values(
-            account_id=account_id,
-            token_hash=token_hash(token),
-            expires_at=datetime.now(UTC) + SESSION_LIFETIME,
-        )
-    )
-    audit.record(session, account_id, "account.signed_in", _public_id(session, account_id), by=by)
-    return token
-
-
-def _public_id(session: Session, account_id: int) -> str:
-    public_id = session.execute(select(AccountRow.public_id).where(AccountRow.id == account_id)).scalar()
-    if public_id is None:
-        raise NotFound("account", str(account_id))
-    return public_id
-
-
-def _read_email(text: str) -> str:
-    address = text.strip().lower()
-    if not _EMAIL.fullmatch(address):
-        raise InvalidInput(f"{text!r} is not a mail address", place="email", remedy="write it as name@host")
-    return address

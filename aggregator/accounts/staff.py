@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from aggregator.accounts.roles import STAFF_ROLES, Role
-from aggregator.accounts.sign_in import invite, sign_out_everywhere
+from aggregator.accounts.sessions import sign_out_everywhere
+from aggregator.accounts.sign_in import invite
 from aggregator.db import audit
 from aggregator.db.models import AccountRoleRow, AccountRow, AccountSessionRow
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound

@@ -7,6 +7,7 @@ Click2CartError                 anything we can explain in one line
 ├── Conflict                    it exists already, or runs already                              exit 1, HTTP 409
 │   └── ContradictedVerdict     earlier verdicts say the opposite; names them in their order
 ├── TooManyAttempts             a limit on tries is reached                                     exit 1, HTTP 429
+├── SecondFactorNeeded          a right password, of an account that asks for more              exit 1, HTTP 401
 ├── EnvironmentProblem          this machine or a server it needs: port, disk, database         exit 2, HTTP 503
 │   └── SchemaMismatch          the database is newer or older than this program
 ├── NotDelivered                a notice could not be handed over                              retryable unless final
@@ -74,6 +75,16 @@ class TooManyAttempts(Click2CartError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(f"too many attempts; try again in {-(-retry_after // 60)} min")
+
+
+class SecondFactorNeeded(Click2CartError):
+    """A sign-in that goes on with a second factor; `challenge` is the token to go on with."""
+
+    exit_code = 1
+
+    def __init__(self, challenge: str) -> None:
+        self.challenge = challenge
+        super().__init__("this account asks for a second factor; sign in with a code of it")
 
 
 class EnvironmentProblem(Click2CartError):

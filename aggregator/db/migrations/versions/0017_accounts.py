@@ -1,5 +1,7 @@
 """Accounts of shoppers: profile, addresses, second factors, tokens"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -9,7 +11,7 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-_ACCOUNT_COLUMNS = (
+_ACCOUNT_COLUMNS: tuple[tuple[str, Any], ...] = (
     ("name", sa.Text()),
     ("phone_sealed", sa.Text()),
     ("phone_hash", postgresql.BYTEA()),
@@ -18,7 +20,7 @@ _ACCOUNT_COLUMNS = (
     ("totp_last_step", sa.BigInteger()),
     ("deletion_due_at", sa.DateTime(timezone=True)),
 )
-_SESSION_COLUMNS = (
+_SESSION_COLUMNS: tuple[tuple[str, Any], ...] = (
     ("public_id", sa.Text()),
     ("device", sa.Text()),
     ("opened_by", sa.Text()),
