@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from aggregator.domain.errors import EnvironmentProblem
-from aggregator.settings import Settings
+from aggregator.settings import INBOX_OF_THE_DEMO, Settings
 from web.db import database, database_address
 from web.security import secret_key
 
@@ -32,6 +32,7 @@ def web() -> None:
     with ExitStack() as stack:
         sessions = stack.enter_context(database(settings))
         # The serving processes are fresh interpreters: they meet this database through their environment.
+        os.environ["CLICK2CART_INBOX"] = INBOX_OF_THE_DEMO if shows_mail(settings) else ""
         os.environ["DATABASE_URL"] = database_address(sessions)
         if settings.web_workers > 1:
             # prometheus-client's way to sum up what several processes measure.
@@ -49,6 +50,11 @@ def web() -> None:
             workers_kill_timeout=5,
             log_level=LogLevels.warning,
         ).serve()
+
+
+def shows_mail(settings: Settings) -> bool:
+    """Whether this site is the demo's, whose mail stays on this machine: never with a database of the operator's."""
+    return settings.has_inbox and settings.is_demo and settings.database_url is None
 
 
 def site_address(settings: Settings) -> str:

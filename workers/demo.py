@@ -33,6 +33,7 @@ WHAT_TO_TRY = """
 What to try (all stores, prices and shipping are demo data):
   {site}/search?q=samsung+tv     one product at several stores: open it, see why its offers are the same
   {site}/cart                    put three things in, see the proven cheapest split, hand it over
+  {site}/register                make an account; its mails and codes appear at {site}/inbox
   {invitation}
                                  sign in to the operations page (once, within 15 minutes)
 The stores change a price now and then; charts grow as they are crawled again every two minutes.
@@ -64,6 +65,7 @@ class RunningStores:
             "CLICK2CART_ALLOW_PRIVATE_HOSTS": ",".join(sorted(hosts)),
             "CLICK2CART_CRAWL_INTERVAL": os.environ.get("CLICK2CART_CRAWL_INTERVAL", DEMO_CRAWL_INTERVAL),
             "CLICK2CART_DEMO": "1",
+            "CLICK2CART_INBOX": "1",
             "PORT": str(settings.port),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from aggregator.catalog.alarms import take_untold_alarms
 from aggregator.catalog.watch import watch
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import NotDelivered
-from aggregator.domain.notices import Notice
+from aggregator.domain.notices import Channel, Notice
 from aggregator.fetching import Fetcher
 from aggregator.notifications.alarm_messages import alarm_notices
 from aggregator.notifications.mail import MailServer
@@ -25,10 +26,13 @@ from aggregator.notifications.outbox import (
     put_notices,
     take_due_notices,
 )
+from aggregator.notifications.sms import SmsGateway
 from aggregator.notifications.webhooks import WebhookSender
 from aggregator.settings import Settings
 
 log = logging.getLogger("click2cart.notices")
+
+Senders = Mapping[Channel, Callable[[Notice], None]]
 
 _A_ROUND = 25
 _HOLD = timedelta(minutes=3)
@@ -45,7 +49,7 @@ def look_around(session: Session, settings: Settings) -> int:
 def tell_of_alarms(session: Session, settings: Settings) -> int:
     """Write notices of the alarms that nobody was told of; how many. Without anybody to tell they stay untold."""
     mails: list[str] = []
-    if settings.smtp_url is not None:
+    if settings.smtp_url is not None or settings.has_inbox:
         mails = list(settings.alarm_mail) or [member.email for member in list_staff(session)]
     if not mails and not settings.alarm_webhooks:
         return 0
@@ -63,7 +67,11 @@ def deliver_notices(settings: Settings, sessions: Sessions) -> tuple[int, int]:
         MailServer(settings) as mail,
         Fetcher(settings, obey_robots=False) as fetcher,
     ):
-        webhooks = WebhookSender(settings, fetcher)
+        senders: Senders = {
+            "mail": keep_in_inbox if settings.has_inbox else mail.send,
+            "sms": keep_in_inbox if settings.has_inbox else SmsGateway(settings, fetcher).send,
+            "webhook": WebhookSender(settings, fetcher).send,
+        }
         while True:
             with sessions.begin() as session:
                 notices = take_due_notices(session, limit=_A_ROUND, hold=_HOLD)
@@ -74,23 +82,26 @@ def deliver_notices(settings: Settings, sessions: Sessions) -> tuple[int, int]:
                 if time.monotonic() > ends_at:
                     with sessions.begin() as session:
                         put_back(session, notice)
-                elif _deliver(sessions, notice, mail, webhooks):
+                elif _deliver(sessions, notice, senders, forget_secrets=not settings.has_inbox):
                     sent += 1
                 else:
                     failed += 1
 
 
-def _deliver(sessions: Sessions, notice: Notice, mail: MailServer, webhooks: WebhookSender) -> bool:
+def keep_in_inbox(notice: Notice) -> None:
+    """The demo sends nothing: its inbox page shows the notice itself."""
+
+
+def _deliver(sessions: Sessions, notice: Notice, senders: Senders, *, forget_secrets: bool) -> bool:
     try:
-        if notice.channel == "mail":
-            mail.send(notice)
-        else:
-            webhooks.send(notice)
+        if notice.content.get("expires_at", time.time()) < time.time():
+            raise NotDelivered(notice.recipient, "it came too late to be of use", is_final=True)
+        senders[notice.channel](notice)
     except NotDelivered as error:
         log.warning("notice %s, attempt %d: %s", notice.id, notice.attempts, error.problem)
         with sessions.begin() as session:
             note_not_sent(session, notice, error.problem, is_final=error.is_final)
         return False
     with sessions.begin() as session:
-        note_sent(session, notice.id)
+        note_sent(session, notice.id, forget_secrets=forget_secrets)
     return True

@@ -23,6 +23,8 @@ from aggregator.domain.notices import NewNotice, Notice, OutboxState
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=6)
 MOST_ATTEMPTS = 20
+# Notices about accounts carry single-use links and codes.
+ACCOUNT_TOPIC = "account"
 
 
 def put_notices(session: Session, notices: Iterable[NewNotice]) -> int:
@@ -88,13 +90,19 @@ def take_due_notices(session: Session, *, limit: int, hold: timedelta) -> list[N
     ]
 
 
-def note_sent(session: Session, notice_id: str) -> None:
-    """It was handed over."""
+def note_sent(session: Session, notice_id: str, *, forget_secrets: bool = False) -> None:
+    """It was handed over. With `forget_secrets` the text of those that carry links and codes goes."""
     session.execute(
         update(NoticeRow)
         .where(NoticeRow.public_id == notice_id)
         .values(state="sent", sent_at=func.now(), taken_until=None, problem=None)
     )
+    if forget_secrets:
+        session.execute(
+            update(NoticeRow)
+            .where(NoticeRow.public_id == notice_id, NoticeRow.topic == ACCOUNT_TOPIC)
+            .values(content={})
+        )
 
 
 def note_not_sent(session: Session, notice: Notice, problem: str, *, is_final: bool = False) -> None:
