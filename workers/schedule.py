@@ -186,7 +186,12 @@ def run_clock(settings: Settings) -> None:
     with working(settings) as context:
         load_actors()
         from workers.actors.pictures import trim_pictures
-        from workers.actors.upkeep import AGEING_SECONDS, forget_old_rows, hide_prices_too_old_to_show
+        from workers.actors.upkeep import (
+            AGEING_SECONDS,
+            file_unfiled_products,
+            forget_old_rows,
+            hide_prices_too_old_to_show,
+        )
 
         leadership = Leadership(context.sessions.kw["bind"])
 
@@ -210,6 +215,7 @@ def run_clock(settings: Settings) -> None:
             if leadership.is_held():
                 forget_old_rows.send()
                 trim_pictures.send()
+                file_unfiled_products.send()
 
         def led_ageing() -> None:
             if leadership.is_held():

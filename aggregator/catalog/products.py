@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.product_choice import OfferGroup, Plan, plan_assignment
 from aggregator.catalog.product_summaries import refresh_products
+from aggregator.catalog.taxonomy import category_rules
 from aggregator.db.copy import copy_rows
 from aggregator.db.models import OfferRow, ProductRow
 from aggregator.domain.identifiers import new_public_id
 from aggregator.domain.search_words import search_vector
+from aggregator.domain.taxonomy import category_of
 
 __all__ = ["Assignment", "OfferGroup", "assign_offers", "describe_products", "offers_of_products"]
 
@@ -85,8 +87,19 @@ def _describe(session: Session, product_ids: Sequence[int]) -> None:
     )  # fmt: skip
     for row in rows:
         offers[row.product_id].append(row)
-    described = [(product_id, _description(of_product)) for product_id, of_product in offers.items()]
-    columns = ("title", "brand", "category", "gtin", "mpn", "image_url", "item_group_id", "search_vector")
+    rules = category_rules(session)
+    described = [(product_id, _description(of_product, rules)) for product_id, of_product in offers.items()]
+    columns = (
+        "title",
+        "brand",
+        "category",
+        "category_key",
+        "gtin",
+        "mpn",
+        "image_url",
+        "item_group_id",
+        "search_vector",
+    )
     session.execute(
         text(
             f"""
@@ -111,17 +124,19 @@ def _any_of(product_ids: Iterable[int]) -> CollectionAggregate[bool]:
     return any_(literal(list(product_ids), ARRAY(BigInteger)))
 
 
-def _description(offers: Sequence[Any]) -> dict[str, str | None]:
+def _description(offers: Sequence[Any], rules: Mapping[str, str]) -> dict[str, str | None]:
     titles = sorted({offer.title for offer in offers})
     usual = median(len(title) for title in titles)
     title = min(titles, key=lambda candidate: (abs(len(candidate) - usual), candidate.islower(), candidate))
     brand = _most_common(offer.brand for offer in offers)
     gtin = _most_common(offer.gtin for offer in offers)
+    category = _most_common(offer.category for offer in offers)
     codes = {code for offer in offers for code in (offer.mpn, offer.sku) if code}
     return {
         "title": title,
         "brand": brand,
-        "category": _most_common(offer.category for offer in offers),
+        "category": category,
+        "category_key": category_of(category, title, rules),
         "gtin": gtin,
         "mpn": _most_common(offer.mpn for offer in offers),
         "image_url": _most_common(offer.image_url for offer in offers),

@@ -11,6 +11,7 @@ from aggregator.catalog.host_politeness import forget_old_hosts
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.price_ages import hide_aged_prices
 from aggregator.catalog.retention import Retention, forget_old
+from aggregator.catalog.taxonomy import file_products
 from aggregator.shopping.live_checks import forget_old_checks
 from workers.context import current
 
@@ -41,3 +42,12 @@ def hide_prices_too_old_to_show() -> None:
         lock_catalogue(session)
         # Three times as far back as the clock's own pace, so that a late one misses none.
         hide_aged_prices(session, within=timedelta(seconds=3 * AGEING_SECONDS))
+
+
+@dramatiq.actor(max_retries=0, time_limit=3_600_000, queue_name="upkeep")
+def file_unfiled_products() -> None:
+    """Give products from before there was a taxonomy their category, in small transactions."""
+    filed = 1
+    while filed:
+        with current().sessions.begin() as session:
+            filed = file_products(session)

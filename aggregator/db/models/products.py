@@ -22,7 +22,7 @@ class ProductRow(Public, Created, Row):
         Index("ix_products_search_vector", "search_vector", postgresql_using="gin"),
         Index("ix_products_brand", "brand"),
         Index("ix_products_category", "category"),
-        Index("ix_products_category_key", "category_key"),
+        Index("ix_products_category_key", "category_key", "store_count"),
         Index("ix_products_store_ids", "store_ids", postgresql_using="gin"),
     )
 

@@ -13,7 +13,7 @@ _NOW = sa.text("now()")
 
 def upgrade() -> None:
     op.add_column("products", sa.Column("category_key", sa.Text(), nullable=True))
-    op.create_index("ix_products_category_key", "products", ["category_key"])
+    op.create_index("ix_products_category_key", "products", ["category_key", "store_count"])
     op.create_table(
         "category_rules",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
