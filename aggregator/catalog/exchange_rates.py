@@ -112,9 +112,8 @@ def current_rates(session: Session, today: date | None = None) -> ExchangeRates:
     day = today or datetime.now(UTC).date()
     rows = session.execute(
         select(ExchangeRateRow.currency, ExchangeRateRow.rate_date, ExchangeRateRow.rate)
-        .distinct(ExchangeRateRow.currency)
         .where(ExchangeRateRow.rate_date.between(day - OLDEST, day + timedelta(days=1)))
-        .order_by(ExchangeRateRow.currency, ExchangeRateRow.rate_date.desc())
+        .order_by(ExchangeRateRow.rate_date)
     )
     return ExchangeRates({row.currency: Rate(row.currency, row.rate_date, row.rate) for row in rows})
 

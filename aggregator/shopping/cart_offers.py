@@ -96,10 +96,14 @@ class CartOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartOffers:
-    """All ways to buy the cart, cheapest first, and by line what else is offered and why it cannot be used."""
+    """All ways to buy the cart, cheapest first, and by line what else is offered and why it cannot be used.
+
+    `member_stores`: those, by id, that sell something of it at another price to their members.
+    """
 
     offers: tuple[CartOffer, ...]
     unusable: Mapping[str, Counter[LeftOut]]
+    member_stores: Mapping[str, CartStore]
 
 
 def read_cart_offers(
@@ -136,7 +140,7 @@ def read_cart_offers(
     read = (reader.offer(lot, seen.get(lot.row.id)) for lot in lots)
     offers = [offer for offer in read if offer is not None]
     offers.sort(key=lambda offer: (offer.price.amount / offer.pack_size, offer.price.amount))
-    return CartOffers(offers=tuple(offers), unusable=reader.unusable)
+    return CartOffers(offers=tuple(offers), unusable=reader.unusable, member_stores=reader.member_stores())
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +240,7 @@ class _Reader:
     def __init__(
         self, options: PlanOptions, market: Market, rates: ExchangeRates, lots: Sequence[_Lot]
     ) -> None:
+        self._lots = lots
         self._options = options
         self._market = market
         self._rates = rates
@@ -288,6 +293,11 @@ class _Reader:
             left_out=reason,
             is_pinned=is_pinned,
         )
+
+    def member_stores(self) -> dict[str, CartStore]:
+        """The stores that tell a price for their members."""
+        told = {lot.row.store_id for lot in self._lots if lot.row.price_kind == PriceKind.MEMBER}
+        return {store_id: self._stores[store_id] for store_id in sorted(told)}
 
     def _store(self, lots: Sequence[_Lot]) -> CartStore:
         row = lots[0].row

@@ -273,7 +273,6 @@ def test_plans_the_cheapest_split_with_what_the_page_shows(session: Session) -> 
         {"gone_at": CHECKED_AT},
         {"availability": "OutOfStock"},
         {"availability": "InStoreOnly"},
-        {"item_condition": "UsedCondition"},
         {"price_currency": "USD"},
         {"price_kind": "member"},
         {"price_kind": "from"},
