@@ -13,12 +13,13 @@ from aggregator.domain.purchases import OPEN_STATES, PartEvent, PartState
 
 def record_change(session: Session, hand_off_id: int, state: PartState, *, note: str = "") -> None:
     """Keep that a part is in this state now; the same state again is no change."""
-    if _standing(session, hand_off_id)[-1:] != [state] or note:
+    standing = _standing(session, hand_off_id)
+    if not standing or standing[-1].state != state or note:
         session.execute(insert(HandOffEventRow).values(hand_off_id=hand_off_id, state=state, note=note))
 
 
-def take_back_last(session: Session, hand_off_id: int) -> PartState | None:
-    """Mark the last change as taken back; the state before it, None where the history tells of none."""
+def take_back_last(session: Session, hand_off_id: int) -> tuple[PartEvent, ...]:
+    """Mark the last change as taken back; the changes that stand before it, oldest first."""
     last = (
         select(HandOffEventRow.id)
         .where(HandOffEventRow.hand_off_id == hand_off_id, HandOffEventRow.taken_back_at.is_(None))
@@ -32,7 +33,7 @@ def take_back_last(session: Session, hand_off_id: int) -> PartState | None:
         .values(taken_back_at=datetime.now(UTC))
         .execution_options(synchronize_session=False)
     )
-    return next(iter(_standing(session, hand_off_id)[-1:]), None)
+    return _standing(session, hand_off_id)
 
 
 def take_back_all(session: Session, hand_off_id: int) -> None:
@@ -67,7 +68,7 @@ def read_history(session: Session, hand_off_ids: list[int]) -> dict[int, tuple[P
     return {hand_off_id: tuple(events) for hand_off_id, events in found.items()}
 
 
-def _standing(session: Session, hand_off_id: int) -> list[PartState]:
-    """The states of the changes that were not taken back, oldest first."""
+def _standing(session: Session, hand_off_id: int) -> tuple[PartEvent, ...]:
+    """The changes that were not taken back, oldest first."""
     events = read_history(session, [hand_off_id]).get(hand_off_id, ())
-    return [event.state for event in events if event.taken_back_at is None]
+    return tuple(event for event in events if event.taken_back_at is None)

@@ -30,6 +30,8 @@ from aggregator.shopping.part_history import read_history, record_change, take_b
 
 LONGEST_ORDER_NUMBER = 100
 LONGEST_NOTE = 300
+# What decides whether a part is bought; what comes later does not change when that was.
+_SETTLING = frozenset({"bought", "given_up"})
 _MOST_PAID = Decimal(10) ** 9
 
 
@@ -112,7 +114,7 @@ def change_part(
     values: dict[str, Any] = {"state": state}
     if state == "opened" and part.opened_at is None:
         values["opened_at"] = now
-    if state not in OPEN_STATES and part.state in OPEN_STATES:
+    if state in _SETTLING and state != part.state:
         values["settled_at"] = now
     if receipt is not None:
         values |= {
@@ -133,12 +135,14 @@ def take_back(session: Session, token: str | None, purchase_id: str, part_id: st
     part = _locked_part(session, token, purchase_id, part_id)
     if part.state in OPEN_STATES:
         raise Conflict("there is nothing to take back")
-    unsettled = "opened" if part.opened_at else "waiting"
-    state = take_back_last(session, part.id) or unsettled
-    values: dict[str, Any] = {"state": state}
-    if state in OPEN_STATES:
-        values["settled_at"] = None
-    session.execute(update(HandOffRow).where(HandOffRow.id == part.id).values(values))
+    standing = take_back_last(session, part.id)
+    state = standing[-1].state if standing else "opened" if part.opened_at else "waiting"
+    settled_at = next((event.at for event in reversed(standing) if event.state in _SETTLING), None)
+    session.execute(
+        update(HandOffRow)
+        .where(HandOffRow.id == part.id)
+        .values(state=state, settled_at=None if state in OPEN_STATES else settled_at)
+    )
 
 
 def owned_by(token: str | None) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.plan_options import PlanOptions
 from aggregator.domain.purchases import BOUGHT_STATES, OPEN_STATES
 from aggregator.shopping.cart_filling import fill_cart, set_line
-from aggregator.shopping.cart_lines import MAX_QUANTITY, StoredCart, find_current_products, read_cart
+from aggregator.shopping.cart_lines import StoredCart, find_current_products, read_cart
 from aggregator.shopping.part_history import record_change
 from aggregator.shopping.purchases import owned_by
 
@@ -35,22 +35,22 @@ def plan_rest(session: Session, token: str | None, purchase_id: str, *, note: st
 
     Parts that were not bought yet are given up with the note, since their articles may be planned elsewhere now. What
     else lies in the cart stays. The cart's plan is then that of the rest; the shopper takes the store back in among
-    the cart's options. Pressed twice it changes nothing more. Raises NotFound for anyone else's purchase and Conflict
+    the cart's options. Raises NotFound for anyone else's purchase and Conflict
     where no store failed since the rest was last planned.
     """
     cart, checkout_id, planned_at = _locked(session, token, purchase_id)
     parts = _locked_parts(session, checkout_id)
-    given_up = [part for part in parts if part.state == "given_up"]
     failed = [
         part
-        for part in given_up
-        if planned_at is None or (part.settled_at is not None and part.settled_at > planned_at)
+        for part in parts
+        if part.state == "given_up"
+        and (planned_at is None or (part.settled_at is not None and part.settled_at > planned_at))
     ]
     if not failed:
         raise Conflict("no store failed since the rest was planned; tick off the one that did")
     now = datetime.now(UTC)
     waiting = [part for part in parts if part.state in OPEN_STATES]
-    lost = _settle(session, token, cart, parts, wanted=[*given_up, *waiting], now=now)
+    lost = _settle(session, token, cart, parts, wanted=[*failed, *waiting], now=now)
     for part in waiting:
         part.state, part.settled_at = "given_up", now
         record_change(session, part.id, "given_up", note=note)
@@ -104,27 +104,31 @@ def _settle(
     cart: StoredCart,
     parts: Iterable[HandOffRow],
     *,
-    wanted: Iterable[HandOffRow],
+    wanted: Sequence[HandOffRow],
     now: datetime,
 ) -> tuple[str, ...]:
-    """Let the cart want what it wanted less what was bought, and at least what is wanted; titles that nothing is."""
+    """Let the cart want less by what was bought, and hold what is wanted; titles of what no product stands for.
+
+    A checkout leaves its cart as it is, so what is wanted lies there still, unless it was bought and taken out before.
+    """
     bought = [part for part in parts if part.state in BOUGHT_STATES and part.taken_out_at is None]
-    less, least = _units(bought), _units(wanted)
-    current = find_current_products(session, {*less, *least})
-    for part in bought:
-        part.taken_out_at = now
-    session.flush()
-    less_of, least_of = _by_current(less, current), _by_current(least, current)
+    in_cart = [part for part in wanted if part.taken_out_at is None]
+    to_return = [part for part in wanted if part.taken_out_at is not None]
+    counts = [_units(group) for group in (bought, in_cart, to_return)]
+    current = find_current_products(session, set().union(*counts))
+    less, least, more = (_by_key(count, current) for count in counts)
     for stored in cart.lines:
         have = stored.line.quantity
-        want = max(0, have - less_of[stored.product_id])
-        if want != have:
-            set_line(session, stored, want)
-    rest = read_cart(session, token, lock=True)
-    assert rest is not None
-    fill_cart(
-        session, rest, {key: min(MAX_QUANTITY, units) for key, units in least_of.items()}, at_least=True
-    )
+        if less[stored.product_id]:
+            set_line(session, stored, max(0, have - less[stored.product_id]))
+    for units, at_least in ((least, True), (more, False)):
+        rest = read_cart(session, token, lock=True)
+        if rest is not None and units:
+            fill_cart(session, rest, units, at_least=at_least)
+    for part in bought:
+        part.taken_out_at = now
+    for part in to_return:
+        part.taken_out_at = None
     titles = {
         line["title"]: None for part in wanted for line in part.lines if line.get("product_id") not in current
     }
@@ -141,7 +145,7 @@ def _units(parts: Iterable[HandOffRow]) -> Counter[str]:
     return units
 
 
-def _by_current(units: Counter[str], current: dict[str, int]) -> Counter[int]:
+def _by_key(units: Counter[str], current: dict[str, int]) -> Counter[int]:
     found: Counter[int] = Counter()
     for public_id, pieces in units.items():
         if public_id in current:

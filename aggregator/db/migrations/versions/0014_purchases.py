@@ -75,6 +75,10 @@ def upgrade() -> None:
         *_key("hand_off_events"),
     )
     op.create_index(op.f("ix_hand_off_events_hand_off_id"), "hand_off_events", ["hand_off_id"])
+    op.execute(
+        "insert into hand_off_events (hand_off_id, state, created_at) "
+        "select id, state, coalesce(settled_at, opened_at, created_at) from hand_offs where state <> 'waiting'"
+    )
     op.create_table(
         "shared_baskets",
         *_of_a_cart("shared_baskets"),
