@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import CTE, Row, Select, select
+from sqlalchemy import CTE, Row, Select, select, update
 from sqlalchemy.orm import Session, aliased
 
 from aggregator.accounts.tokens import token_hash
 from aggregator.catalog.search import product_card
 from aggregator.db.models import CartLineRow, CartRow, ProductRow
 from aggregator.domain.checkouts import Cart, CartLine
+from aggregator.domain.errors import NotFound
 from aggregator.domain.plan_options import PlanOptions
 
 MAX_QUANTITY = 999
@@ -100,6 +102,21 @@ def read_cart(session: Session, token: str | CartKey | None, *, lock: bool = Fal
         country=cart.country,
         options=PlanOptions.from_json(cart.options),
         lines=_read_lines(session, cart.id),
+    )
+
+
+def lock_cart(session: Session, token: str | None) -> StoredCart:
+    """The cart of a token, locked; raises NotFound where there is none."""
+    cart = read_cart(session, token, lock=True)
+    if cart is None:
+        raise NotFound("cart", "of this browser")
+    return cart
+
+
+def change_cart(session: Session, cart: StoredCart, **values: Any) -> None:
+    """Write these columns of a locked cart, and that it was changed now."""
+    session.execute(
+        update(CartRow).where(CartRow.id == cart.id).values(updated_at=datetime.now(UTC), **values)
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import CartLineRow, CartRow
+from aggregator.db.models import CartLineRow
 from aggregator.domain.carts import MAX_STORES
 from aggregator.domain.checkouts import Cart
 from aggregator.domain.errors import InvalidInput, NotFound
@@ -18,9 +16,10 @@ from aggregator.domain.money import Money
 from aggregator.shopping.cart_filling import MAX_LINES, open_cart, set_line
 from aggregator.shopping.cart_lines import (
     MAX_QUANTITY,
-    StoredCart,
     StoredLine,
+    change_cart,
     find_current_product,
+    lock_cart,
     read_cart,
 )
 from aggregator.shopping.cart_plans import plan_cart
@@ -66,26 +65,26 @@ def add_to_cart(
         raise InvalidInput(f"a cart holds at most {MAX_LINES} products", remedy="remove one first")
     else:
         session.execute(insert(CartLineRow).values(cart_id=cart.id, product_id=product, quantity=quantity))
-    _touch(session, cart)
-    return _locked(session, fresh_token or token).shown(), fresh_token
+    change_cart(session, cart)
+    return lock_cart(session, fresh_token or token).shown(), fresh_token
 
 
 def set_quantity(session: Session, token: str | None, line_id: str, quantity: int) -> None:
     """Want so many of a line; 0 removes it. Raises NotFound and InvalidInput (0 to 999)."""
     _check_quantity(quantity, least=0)
-    cart = _locked(session, token)
+    cart = lock_cart(session, token)
     line = next((stored for stored in cart.lines if line_id in stored.row_public_ids), None)
     if line is None:
         raise NotFound("cart line", line_id)
     _set_line(session, line, quantity)
-    _touch(session, cart)
+    change_cart(session, cart)
 
 
 def set_max_stores(session: Session, token: str | None, max_stores: int | None) -> None:
     """Buy at no more stores than this; None lifts the limit. Raises NotFound and InvalidInput."""
     if max_stores is not None and not 1 <= max_stores <= MAX_STORES:
         raise InvalidInput(f"{max_stores} stores are no limit", place="max_stores", remedy="use 1 or more")
-    _touch(session, _locked(session, token), max_stores=max_stores)
+    change_cart(session, lock_cart(session, token), max_stores=max_stores)
 
 
 def set_assumed_shipping(
@@ -99,14 +98,7 @@ def set_assumed_shipping(
         Money(amount, currency).minor_units()
         if not 0 <= amount < _MOST_ASSUMED_SHIPPING:
             raise InvalidInput(f"{amount} is not a plausible shipping cost", place="assumed_shipping")
-    _touch(session, _locked(session, token), assumed_shipping=amount)
-
-
-def _locked(session: Session, token: str | None) -> StoredCart:
-    cart = read_cart(session, token, lock=True)
-    if cart is None:
-        raise NotFound("cart", "of this browser")
-    return cart
+    change_cart(session, lock_cart(session, token), assumed_shipping=amount)
 
 
 def _check_quantity(quantity: int, *, least: int) -> None:
@@ -120,9 +112,3 @@ def _set_line(session: Session, stored: StoredLine, quantity: int) -> None:
     if quantity > MAX_QUANTITY:
         raise InvalidInput(f"a cart holds at most {MAX_QUANTITY} of one product", place="quantity")
     set_line(session, stored, quantity)
-
-
-def _touch(session: Session, cart: StoredCart, **values: Any) -> None:
-    session.execute(
-        update(CartRow).where(CartRow.id == cart.id).values(updated_at=datetime.now(UTC), **values)
-    )
