@@ -15,6 +15,8 @@ from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import AddressGuard, Fetcher
 from aggregator.platforms import StorePlatform
 from aggregator.settings import Settings
+from aggregator.shopping.hand_off_links import build_hand_off
+from spiders.cart_technologies import with_cart_technology
 from spiders.commerce_profiles import with_commerce_profile
 from spiders.fingerprints import Recognised, asks_to_sign_in, find_obstacle, recognise
 from spiders.pages import select_page
@@ -144,7 +146,7 @@ def _known(
         options=found.options,
     )
     sample = _sample(platform, store, found, fetcher)
-    found = with_commerce_profile(found, fetcher, home)
+    found = with_cart_technology(with_commerce_profile(found, fetcher, home), platform, recognised, sample)
     return ProbeResult(
         url=root,
         platform=platform.name,
@@ -153,7 +155,7 @@ def _known(
             found, [one for one in recognised if one.technology.platform != platform.name]
         ),
         robots=robots,
-        hand_off=_hand_off_kind(platform, store, sample),
+        hand_off=_hand_off_kind(platform, replace(store, options=found.options), sample),
         requests=fetcher.requests,
         sample=sample,
         technologies=_titles(recognised),
@@ -248,4 +250,4 @@ def _hand_off_kind(platform: StorePlatform, store: Store, sample: tuple[Offer, .
         )
         for offer in sample[:2]
     ]
-    return platform.handoff.build(store, lines).kind if lines else platform.handoff.kind
+    return build_hand_off(store, lines).kind if lines else platform.handoff.kind

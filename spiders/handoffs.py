@@ -19,19 +19,18 @@ def origin(store: Store) -> str:
     return read_web_address(store.url).origin
 
 
-def quantities(lines: Sequence[HandOffLine]) -> dict[str, int]:
-    """How many of each external id: a link that names an id twice would count it once."""
-    wanted: dict[str, int] = {}
-    for line in lines:
-        wanted[line.external_id] = wanted.get(line.external_id, 0) + line.quantity
-    return wanted
-
-
 def fill_template(store: Store, line: HandOffLine) -> str | None:
-    """The line's own `checkout_link_template` (Google Merchant) with `{id}` and `{quantity}` filled in.
-
-    None where there is no usable one: it must lie on the store's own site, hold no other placeholder, and
-    be able to carry the quantity.
+    """The link by the line's own template (a feed's `checkout_link_template`, schema.org's `checkoutPageURLTemplate`
+    or the target of its BuyAction); None where there is no usable one.
     """
     template = dict(line.handoff).get("checkout_link_template", "")
-    return fill_link_template(template, line.external_id, line.quantity, site=store.url)
+    return fill_link_template(template, line.external_id, line.quantity, site=store.url, sku=line.sku)
+
+
+def template_links(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
+    """One link an item where there is a template for it; pages for the others."""
+    links = [fill_template(store, line) for line in lines]
+    if not any(links):
+        return product_links(store, lines)
+    urls = tuple(link or line.url for link, line in zip(links, lines, strict=True))
+    return HandOff(kind="item_link", url=None, item_urls=urls)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from aggregator.domain.cart_links import is_permalink_endpoint, read_affiliate_parameters
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.money import CURRENCIES
 from aggregator.domain.schedules import Schedule
@@ -50,7 +51,13 @@ NUMBER_OPTIONS = {
 }
 # An address on the store's own site that puts one item into its cart, with {id} and {quantity}.
 HAND_OFF_OPTION = "checkout_link_template"
-COMMON_OPTIONS = (*NUMBER_OPTIONS, HAND_OFF_OPTION)
+# The same for a whole cart, with {items}: ID:QUANTITY,…
+CART_OPTION = "cart_link_template"
+# Where the store takes whole carts by the Universal Commerce Protocol; a probe finds it.
+PERMALINK_OPTION = "ucp_permalink"
+# What is added to links to the store, such as tag=shop-21: shoppers are told at every link.
+AFFILIATE_OPTION = "affiliate_parameters"
+COMMON_OPTIONS = (*NUMBER_OPTIONS, HAND_OFF_OPTION, CART_OPTION, PERMALINK_OPTION, AFFILIATE_OPTION)
 
 
 def check_option(name: str, value: str) -> str:
@@ -76,6 +83,12 @@ def check_option(name: str, value: str) -> str:
             raise InvalidInput(
                 "cannot be filled in", place=name, remedy="use {id} and, if the store can, {quantity}"
             )
+    elif name == CART_OPTION and text.count("{items}") != 1:
+        raise InvalidInput("cannot be filled in", place=name, remedy="use {items} once")
+    elif name == PERMALINK_OPTION and not is_permalink_endpoint(text):
+        raise InvalidInput("is no endpoint", place=name, remedy="write it as https://shop.example/buy")
+    elif name == AFFILIATE_OPTION:
+        read_affiliate_parameters(text)
     if len(text) > _LONGEST_VALUE:
         raise InvalidInput("is too long", place=name, remedy=f"at most {_LONGEST_VALUE:,} characters")
     return text

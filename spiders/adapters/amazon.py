@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from aggregator.domain.cart_links import quantities
 from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import NOT_DETECTED, Detection, HandOff, HandOffLine, Signal, Source, Store
 from aggregator.domain.web_addresses import read_web_address
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
-from spiders.handoffs import origin, product_links, quantities
+from spiders.handoffs import origin, product_links
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.marketplaces import client_token, is_asked, marketplace_country
 from spiders.store_options import header_value, names, needed_key
@@ -228,7 +229,8 @@ def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     fields = [("AssociateTag", tag)] if tag else []
     for place, (asin, quantity) in enumerate(wanted.items(), start=1):
         fields += [(f"ASIN.{place}", asin), (f"Quantity.{place}", str(quantity))]
-    return HandOff(kind="cart_link", url=f"{origin(store)}/gp/aws/cart/add.html?{urlencode(fields)}")
+    url = f"{origin(store)}/gp/aws/cart/add.html?{urlencode(fields)}"
+    return HandOff(kind="cart_link", url=url, is_affiliate=bool(tag))
 
 
 platform = StorePlatform(

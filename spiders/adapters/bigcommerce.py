@@ -59,7 +59,7 @@ _MARKS = (
     ("bigcommerce_config", 0.4, re.compile(r"\bbigcommerce_config\b", re.I)),
 )
 # A link that names a SKU of digits alone may be read as a product's id.
-_LINKABLE_SKU = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._-]{1,100}")
+_LINKABLE_SKU = re.compile(r"(?=.*[^\W\d_])[^,:]{1,100}")
 _AVAILABLE = {"available": True, "disabled": False}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from aggregator.domain.errors import FetchFailed, FetchRefused, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
-from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Signal, Source, Store
+from aggregator.domain.stores import NOT_DETECTED, Detection, HandOff, HandOffLine, Signal, Source, Store
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.handoffs import product_links
@@ -241,13 +242,18 @@ def _check(api: _Api, line: HandOffLine, store: Store) -> OfferState:
     return state_of(item, store)
 
 
+def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
+    """The listings' pages, which carry the campaign where an operator set one."""
+    return replace(product_links(store, lines), is_affiliate=bool(store.options.get("affiliate_campaign")))
+
+
 platform = StorePlatform(
     name="ebay",
     title="eBay",
     detect=detect,
     source=EbaySource(),
     check_offers=check_offers,
-    handoff=HandOffBuilder(kind="product_link", build=product_links),
+    handoff=HandOffBuilder(kind="product_link", build=build_handoff),
     options=(*_ASKS, "marketplace", "affiliate_campaign", "api_url"),
     secret_options=("client_id", "client_secret", "access_token"),
     # Its licence: what was fetched longer ago than six hours must not be shown.

@@ -14,7 +14,7 @@ from aggregator.domain.stores import NOT_DETECTED, Detection, HandOffLine, Page,
 from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
-from spiders.handoffs import product_links
+from spiders import cart_technologies
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.pages import select_page
 from spiders.site_names import site_name
@@ -122,6 +122,6 @@ platform = StorePlatform(
     detect=detect,
     spider="spiders.crawlers.pages:PageCrawl",
     check_offers=check_offers,
-    handoff=HandOffBuilder(kind="product_link", build=product_links),
-    options=("sitemap_url", "offer_key", "render"),
+    handoff=HandOffBuilder(kind="cart_link", build=cart_technologies.build_handoff),
+    options=("sitemap_url", "offer_key", "render", *cart_technologies.OPTIONS),
 )

@@ -15,7 +15,6 @@ from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
     NOT_DETECTED,
     Detection,
-    HandOff,
     HandOffLine,
     Page,
     Signal,
@@ -25,9 +24,9 @@ from aggregator.domain.stores import (
 from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
+from spiders import cart_technologies
 from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name, read_columns
 from spiders.feed_rows import read_rows
-from spiders.handoffs import fill_template, product_links
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import following_feed
 from spiders.untrusted import address, code, decimal, mapping, price, refused, storable, text, whole
@@ -304,21 +303,12 @@ def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]
 
 
-def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
-    """One link an item where the feed declares a template for it; pages for the others."""
-    links = [fill_template(store, line) for line in lines]
-    if not any(links):
-        return product_links(store, lines)
-    urls = tuple(link or line.url for link, line in zip(links, lines, strict=True))
-    return HandOff(kind="item_link", url=None, item_urls=urls)
-
-
 platform = StorePlatform(
     name="merchant_feed",
     title="Product feed",
     detect=detect,
     source=MerchantFeedSource(),
     check_offers=check_offers,
-    handoff=HandOffBuilder(kind="item_link", build=build_handoff),
-    options=("feed_url", "columns"),
+    handoff=HandOffBuilder(kind="cart_link", build=cart_technologies.build_handoff),
+    options=("feed_url", "columns", *cart_technologies.OPTIONS),
 )

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from aggregator.domain.cart_links import quantities
 from aggregator.domain.errors import FetchFailed, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
@@ -25,7 +26,7 @@ from aggregator.domain.stores import (
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders.adapters import shopify_storefront
-from spiders.handoffs import origin, product_links, quantities
+from spiders.handoffs import origin, product_links
 from spiders.json_pages import page_json
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.sitemaps import SitemapListing

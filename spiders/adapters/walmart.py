@@ -238,7 +238,8 @@ def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     if not any(links):
         return product_links(store, lines)
     urls = tuple(link or line.url for link, line in zip(links, lines, strict=True))
-    return HandOff(kind="item_link", url=None, item_urls=urls)
+    is_affiliate = bool(store.options.get("publisher_id"))
+    return HandOff(kind="item_link", url=None, item_urls=urls, is_affiliate=is_affiliate)
 
 
 def _add_link(line: HandOffLine, store: Store) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from aggregator.domain.cart_links import quantities
 from aggregator.domain.errors import FetchFailed, StoreError, UnreadableAnswer
 from aggregator.domain.offers import InvalidOffer, OfferState, RawOffer
 from aggregator.domain.stores import (
@@ -21,7 +22,7 @@ from aggregator.domain.stores import (
 )
 from aggregator.fetching import Answer, Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
-from spiders.handoffs import product_links, quantities
+from spiders.handoffs import product_links
 from spiders.json_pages import page_json
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.site_names import site_name
@@ -295,14 +296,20 @@ def build_handoff(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     is_linkable = ["needs_choice" not in dict(line.handoff) for line in lines]
     if all(is_linkable) and _knows_checkout_links(store.options.get("woocommerce_version", "")):
         pairs = ",".join(f"{product_id}:{quantity}" for product_id, quantity in quantities(lines).items())
-        return HandOff(kind="cart_link", url=f"{root}/checkout-link/?products={pairs}", replaces_cart=True)
+        url = f"{root}/checkout-link/?products={pairs}"
+        return HandOff(kind="cart_link", url=url, item_urls=_add_links(root, lines), replaces_cart=True)
     if not any(is_linkable):
         return product_links(store, lines)
     links = (
-        f"{root}/?add-to-cart={line.external_id}&quantity={line.quantity}" if linkable else line.url
-        for line, linkable in zip(lines, is_linkable, strict=True)
+        link if linkable else line.url
+        for line, link, linkable in zip(lines, _add_links(root, lines), is_linkable, strict=True)
     )
     return HandOff(kind="item_link", url=None, item_urls=tuple(links))
+
+
+def _add_links(root: str, lines: Sequence[HandOffLine]) -> tuple[str, ...]:
+    """What adds one line after another to the cart that there is."""
+    return tuple(f"{root}/?add-to-cart={line.external_id}&quantity={line.quantity}" for line in lines)
 
 
 def _knows_checkout_links(version: str) -> bool:

@@ -14,6 +14,7 @@ from spiders.pages.json_ld import read_json_ld
 from spiders.pages.microdata import read_microdata, read_rdfa
 from spiders.pages.schema_org_offers import (
     AskedPrice,
+    checkout_template,
     is_away,
     read_asked_price,
     sellable_offers,
@@ -202,11 +203,24 @@ class _Reader:
             variant_attributes=attributes if is_variant or group_id else {},
             seller=self._seller(offer),
             shipping_cost=shipping_cost(graph, offer, asked.currency) if offer else None,
+            handoff=self._handoff(product, offer),
             source=self._source,
             raw=storable(
                 {"name": name, "sku": sku, "url": url, "price": asked.price, "currency": asked.currency}
             ),
         )
+
+    def _handoff(self, product: Item, offer: Item | None) -> dict[str, str]:
+        template = checkout_template(self._graph, *(item for item in (offer, product) if item is not None))
+        if template is not None and template.startswith("/"):
+            template = _joined(self._document.url, template)
+        # A BuyAction often leads to the very page that it stands on.
+        is_page = template is None or (
+            "?" not in template
+            and "{" not in template
+            and comparable_address(template) in self._document.own_addresses
+        )
+        return {} if is_page or template is None else {"checkout_link_template": template}
 
     def _inherited(self, product: Item, *names: str) -> str | None:
         return self._graph.text(product, *names) or self._graph.text(self._product, *names)

@@ -119,6 +119,22 @@ def _currency(graph: ItemGraph, item: Item) -> str | None:
     return text(graph.text(item, "pricecurrency"), 10)
 
 
+def checkout_template(graph: ItemGraph, *items: Item) -> str | None:
+    """The template of a link that buys it: `checkoutPageURLTemplate`, else where a BuyAction leads."""
+    for item in items:
+        if template := text(graph.text(item, "checkoutpageurltemplate"), 2000):
+            return template
+    for item in items:
+        for action in graph.items(item, "potentialaction"):
+            if "buyaction" not in action.types:
+                continue
+            for target in graph.values(action, "target"):
+                found = graph.text(target, "urltemplate") if isinstance(target, Item) else target
+                if template := text(found, 2000):
+                    return template
+    return None
+
+
 def shipping_cost(graph: ItemGraph, offer: Item, currency: str | None) -> Decimal | None:
     """The shipping rate, where the offer says exactly one in its own currency."""
     rates = set()

@@ -149,6 +149,10 @@ def test_our_own_platforms_fill_the_stores_carts(session: Session) -> None:
         "Press": HandOff(
             kind="cart_link",
             url="https://press.example/checkout-link/?products=421:1,422:2",
+            item_urls=(
+                "https://press.example/?add-to-cart=421&quantity=1",
+                "https://press.example/?add-to-cart=422&quantity=2",
+            ),
             replaces_cart=True,
         ),
         "Feed": HandOff(
