@@ -258,13 +258,15 @@ def _hand_off_row(
                 **asdict(line),
                 "offer_id": part.offer_id,
                 "product_id": part.product.id,
+                "units": part.units,
                 "price": part.price.plain(),
                 # As the store asks it, in its own currency: what a look at its prices is compared with.
                 "asked": _plain(asked[by_offer[part.offer_id].id]),
             }
             for line, part in zip(lines, planned.lines, strict=True)
         ],
-        "subtotal": planned.subtotal.amount,
+        # What is paid for the goods: less the coupon, deposits besides.
+        "subtotal": (planned.goods + planned.deposit if planned.deposit else planned.goods).amount,
         "shipping": planned.shipping.amount if planned.shipping else None,
         "currency": planned.subtotal.currency,
     }
