@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from aggregator.accounts.tokens import token_hash
 from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, OfferRow, StoreRow
 from aggregator.domain.checkouts import CartPlan, Checkout, HandOffState, HandOffStep, PlannedStore
-from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.errors import Conflict, InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
 from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOff, HandOffLine, Store
+from aggregator.shopping.cart_lines import CartKey
 from aggregator.shopping.cart_plans import plan_cart
 from aggregator.shopping.hand_off_links import build_hand_off
 from aggregator.shopping.live_checks import asked_prices, find_live_check, request_check
@@ -29,10 +30,12 @@ from aggregator.shopping.plan_files import write_plan
 
 def build_checkout(
     session: Session,
-    token: str | None,
+    token: str | CartKey | None,
     *,
     assumed_shipping: Decimal,
     currency: str = "EUR",
+    country: str | None = None,
+    time_limit: float = 4.0,
     without_stores: Collection[str] = (),
 ) -> Checkout:
     """Plan the cart and record one hand-off for each store of the plan; the cart stays as it is.
@@ -41,11 +44,21 @@ def build_checkout(
     NotFound where there is no cart and InvalidInput where nothing in it can be bought.
     """
     cart_plan = plan_cart(
-        session, token, assumed_shipping=assumed_shipping, currency=currency, without_stores=without_stores
+        session,
+        token,
+        assumed_shipping=assumed_shipping,
+        currency=currency,
+        country=country,
+        time_limit=time_limit,
+        without_stores=without_stores,
     )
     if token is None or not cart_plan.stores:
         raise InvalidInput("nothing in this cart can be bought now", remedy="add a product that a store has")
-    cart_id = select(CartRow.id).where(CartRow.token_hash == token_hash(token)).scalar_subquery()
+    cart_id = (
+        token.id
+        if isinstance(token, CartKey)
+        else select(CartRow.id).where(CartRow.token_hash == token_hash(token)).scalar_subquery()
+    )
     checkout = session.execute(
         insert(CheckoutRow)
         .values(cart_id=cart_id, plan=_kept_plan(cart_plan))
@@ -53,7 +66,41 @@ def build_checkout(
     ).one()
     session.execute(insert(HandOffRow), _hand_off_rows(session, checkout.id, cart_plan))
     request_check(session, checkout.id)
-    return get_checkout(session, token, checkout.public_id)
+    return get_checkout(session, None, checkout.public_id, granted={checkout.public_id})
+
+
+def replan_checkout(
+    session: Session,
+    token: str | None,
+    checkout_id: str,
+    *,
+    assumed_shipping: Decimal,
+    currency: str = "EUR",
+    country: str | None = None,
+    time_limit: float = 4.0,
+    without_stores: Collection[str] = (),
+    granted: Collection[str] = (),
+) -> Checkout:
+    """A new checkout of the same cart, with what its stores said since; the old one stays as it is.
+
+    Raises NotFound for anyone else's checkout, Conflict where a part of it was bought already (the rest of a purchase
+    is planned among the purchases), and as `build_checkout` does.
+    """
+    found = _find(session, token, checkout_id, granted)
+    is_begun = select(HandOffRow.id).where(
+        HandOffRow.checkout_id == found.id, HandOffRow.state.not_in((*OPEN_STATES, "given_up"))
+    )
+    if session.scalar(is_begun.limit(1)) is not None:
+        raise Conflict("a part of this was bought already; plan the rest among your purchases")
+    return build_checkout(
+        session,
+        CartKey(found.cart_id),
+        assumed_shipping=assumed_shipping,
+        currency=currency,
+        country=country,
+        time_limit=time_limit,
+        without_stores=without_stores,
+    )
 
 
 def get_checkout(
@@ -103,12 +150,16 @@ def check_again(
 
 def _find(
     session: Session, token: str | None, checkout_id: str, granted: Collection[str]
-) -> Row[int, str, datetime, dict[str, Any]]:
+) -> Row[int, str, int, datetime, dict[str, Any]]:
     if not is_public_id(checkout_id):
         raise NotFound("checkout", checkout_id)
-    query = select(CheckoutRow.id, CheckoutRow.public_id, CheckoutRow.created_at, CheckoutRow.plan).where(
-        CheckoutRow.public_id == checkout_id
-    )
+    query = select(
+        CheckoutRow.id,
+        CheckoutRow.public_id,
+        CheckoutRow.cart_id,
+        CheckoutRow.created_at,
+        CheckoutRow.plan,
+    ).where(CheckoutRow.public_id == checkout_id)
     if checkout_id not in granted:
         query = query.join(CartRow, CartRow.id == CheckoutRow.cart_id).where(
             CartRow.token_hash == token_hash(token or "")

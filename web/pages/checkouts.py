@@ -21,8 +21,13 @@ _STATES: dict[str, HandOffState] = {"waiting": "waiting", "bought": "bought", "g
 @pages.post("")
 def create() -> Response:
     """Turn the planned cart into hand-overs."""
+    settings = context.current_settings()
     checkout = build_checkout(
-        current_session(), context.cart_token(), assumed_shipping=context.assumed_shipping()
+        current_session(),
+        context.cart_token(),
+        assumed_shipping=context.assumed_shipping(),
+        country=settings.country,
+        time_limit=settings.plan_seconds,
     )
     return context.go_to(url_for("checkouts.show", checkout_id=checkout.id))
 
