@@ -1,216 +1,190 @@
-"""Search: neutral ranking, facets with counts, keyset paging. One statement a page."""
+"""Neutral ranking, facets with counts, keyset paging, repaired spelling. The index finds, the database tells."""
 
 from __future__ import annotations
 
-import base64
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
+from tantivy import Query
 
-from aggregator.domain.errors import InvalidInput
-from aggregator.domain.identifiers import is_public_id
-from aggregator.domain.money import Money
-from aggregator.domain.normalization.names import fold
-from aggregator.domain.products import Facet, FacetValue, ProductCard, SearchPage, SearchQuery
-from aggregator.domain.search_words import search_query
-
-FACET_SIZE = 12
-CARD_COLUMNS = (
-    "p.id, p.public_id, p.title, p.brand, p.category, p.image_url, p.store_count, p.offer_count,"
-    " p.lowest_price, p.lowest_price_currency, p.is_available"
+from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug, read_cards
+from aggregator.catalog.search_database import browse_database, search_database
+from aggregator.catalog.search_facets import count_facets, filters_of, narrowed
+from aggregator.catalog.search_index import SearchIndex, View
+from aggregator.catalog.search_order import lowest_totals, newest_ids, ordered_page
+from aggregator.catalog.search_queries import (
+    Spelling,
+    spellings_of,
+    term,
+    text_query,
+    with_beginnings,
 )
-# How well the words fit, a little more for what several stores sell; nothing can be paid for.
-_SCORE = (
-    "round((ts_rank(p.search_vector, q.query, 1) * (1 + 0.6 * ln(greatest(p.store_count, 1))))::numeric, 6)"
-)
-_ORDER = {
-    "relevance": ("score", "desc"),
-    "price": ("coalesce(lowest_price, 999999999)", "asc"),
-    "-price": ("coalesce(lowest_price, -1)", "desc"),
-    "stores": ("store_count", "desc"),
-    "newest": ("id", "desc"),
-}
-# What a cursor says: the order, the last product's key in it, and its public id.
-_CURSOR = re.compile(r"(-?[a-z]+) (-?[0-9]{1,12}(?:\.[0-9]{1,12})?) ([0-9a-z]+)")
+from aggregator.catalog.search_spelling import repaired_spellings
+from aggregator.domain.identifiers import read_gtin
+from aggregator.domain.products import FacetValue, HomePage, ProductCard, SearchPage, SearchQuery, Suggestions
+from aggregator.domain.search_words import code_of, query_words, words_of
+
+__all__ = [
+    "CARD_COLUMNS",
+    "browse_home",
+    "find_identified",
+    "product_card",
+    "product_slug",
+    "search_products",
+    "suggest",
+]
+
+_SHORTEST_CODE = 5
+_SUGGESTED = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomePage:
-    """What the front page shows: `popular` are sold by most stores, `recent` were seen first of late."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to take the words of a search, from the strictest on."""
 
-    popular: tuple[ProductCard, ...]
-    recent: tuple[ProductCard, ...]
-    categories: tuple[FacetValue, ...]
-
-
-def product_slug(title: str) -> str:
-    """The readable tail of a product's address."""
-    return re.sub(r"[^a-z0-9]+", "-", fold(title)).strip("-")[:80].strip("-") or "product"
+    query: Query
+    spellings: tuple[tuple[Spelling, ...], ...] = ()
+    is_repaired: bool = False
 
 
-def product_card(row: RowMapping) -> ProductCard:
-    """A card from a row that holds CARD_COLUMNS."""
-    price = None if row["lowest_price"] is None else Money(row["lowest_price"], row["lowest_price_currency"])
-    return ProductCard(
-        id=row["public_id"],
-        slug=product_slug(row["title"]),
-        title=row["title"],
-        brand=row["brand"],
-        category=row["category"],
-        image_url=row["image_url"],
-        store_count=row["store_count"],
-        offer_count=row["offer_count"],
-        lowest_price=price.rounded() if price else None,
-        is_available=row["is_available"],
-    )
-
-
-def search_products(session: Session, query: SearchQuery) -> SearchPage:
+def search_products(session: Session, query: SearchQuery, index: SearchIndex | None = None) -> SearchPage:
     """One page of products. Raises InvalidInput for a cursor that this search did not give.
 
-    A facet's counts obey every other filter but not its own, so that widening a choice shows what it adds.
+    Words are taken as they are typed; where nothing has them all, as beginnings of words, and then, unless the query
+    forbids it, with their spelling repaired. Without an index the database answers.
     """
-    words = search_query(query.text)
-    sort_key, direction = _ORDER[query.sorting]
-    compare = ">" if direction == "asc" else "<"
-    cursor = _read_cursor(query)
-    parameters: dict[str, Any] = {
-        "words": words,
-        "brands": list(query.brands),
-        "categories": list(query.categories),
-        "stores": list(query.stores),
-        "min_price": query.min_price,
-        "max_price": query.max_price,
-        "limit": query.limit + 1,
-        "facet_size": FACET_SIZE,
-        "cursor_key": cursor[0] if cursor else None,
-        "cursor_id": cursor[1] if cursor else None,
-    }
-    conditions = ["p.offer_count > 0"]
-    if words:
-        conditions.append("p.search_vector @@ q.query")
-    if query.min_price is not None:
-        conditions.append("p.lowest_price >= :min_price")
-    if query.max_price is not None:
-        conditions.append("p.lowest_price <= :max_price")
-    if query.available_only:
-        conditions.append("p.is_available")
-    last_id = "(select id from products where public_id = :cursor_id)"
-    after = f"and ({sort_key}, -id) {compare} (:cursor_key, -{last_id})" if cursor else ""
-    if cursor and direction == "asc":
-        after = f"and ({sort_key}, id) > (:cursor_key, {last_id})"
-    if query.sorting == "newest" and cursor:
-        after = f"and id < {last_id}"
-    statement = f"""
-        with found as materialized (
-            select {CARD_COLUMNS}, p.store_ids,
-                   {_SCORE if words else "p.store_count::numeric"} as score,
-                   {"p.brand = any(:brands)" if query.brands else "true"} as in_brand,
-                   {"p.category = any(:categories)" if query.categories else "true"} as in_category,
-                   {
-        "p.store_ids && (select array_agg(id) from stores where slug = any(:stores))"
-        if query.stores
-        else "true"
-    } as in_store
-            from products p {"cross join (select cast(:words as tsquery) as query) q" if words else ""}
-            where {" and ".join(conditions)}
-        ), page as (
-            select *, {sort_key} as sort_key from found where in_brand and in_category and in_store {after}
-            order by {sort_key} {direction}, id {"desc" if query.sorting == "newest" else "asc"}
-            limit :limit
-        ), facets as (
-            (select 'brand' as facet, brand as value, brand as label, count(*) as count from found
-             where in_category and in_store and brand is not null
-             group by brand order by (brand = any(:brands)) desc, count(*) desc, brand collate "C"
-             limit :facet_size)
-            union all
-            (select 'category', category, category, count(*) from found
-             where in_brand and in_store and category is not null
-             group by category order by (category = any(:categories)) desc, count(*) desc, category collate "C"
-             limit :facet_size)
-            union all
-            (select 'store', s.slug, s.name, c.count from (
-                select unnest(store_ids) as store_id, count(*) as count from found
-                where in_brand and in_category group by 1) c join stores s on s.id = c.store_id
-             order by (s.slug = any(:stores)) desc, c.count desc, s.slug collate "C" limit :facet_size)
-        )
-        select 'page' as part, null as facet, null as value, null as label, null::bigint as count,
-               id, public_id, title, brand, category, image_url, store_count, offer_count, lowest_price,
-               lowest_price_currency, is_available, sort_key, row_number() over () as place
-        from page
-        union all
-        select 'facet', facet, value, label, count, null, null, null, null, null, null, null, null, null, null,
-               null, null, row_number() over () from facets
-        union all
-        select 'total', null, null, null, count(*), null, null, null, null, null, null, null, null, null, null,
-               null, null, 0 from found where in_brand and in_category and in_store
-        order by part, place
-    """
-    rows = session.execute(text(statement), parameters).mappings().all()
-    page = [row for row in rows if row["part"] == "page"]
-    has_more = len(page) > query.limit
-    page = page[: query.limit]
+    view = index.view() if index else None
+    if view is None:
+        return search_database(session, query)
+    filters = filters_of(view, query, _store_ids(session, query))
+    reading, page = _Reading(Query.empty_query()), None
+    for reading in _readings(view, query):
+        page = ordered_page(view, query, narrowed(reading.query, filters))
+        if page.total or (filters and view.searcher.search(reading.query, 1, count=False).hits):
+            break
+    if page is None:
+        page = ordered_page(view, query, reading.query)
+    cards = read_cards(session, [hit.product_id for hit in page.hits])
+    facets, available = count_facets(session, view, query, reading.query, filters)
     return SearchPage(
         query=query,
-        products=tuple(product_card(row) for row in page),
-        total=next(row["count"] for row in rows if row["part"] == "total"),
-        facets=_facets(query, [row for row in rows if row["part"] == "facet"]),
-        next_cursor=_write_cursor(query, page[-1]) if has_more else None,
+        products=tuple(cards.values()),
+        total=page.total,
+        facets=facets,
+        next_cursor=page.next_cursor,
+        repaired=_shown_words(reading, query.text, list(cards.values())) if reading.is_repaired else None,
+        totals=lowest_totals(page.hits, cards, query.assumed_shipping),
+        available=available,
     )
 
 
-def browse_home(session: Session, *, limit: int = 12) -> HomePage:
+def find_identified(session: Session, words: str, index: SearchIndex | None) -> ProductCard | None:
+    """The one product that a GTIN or a model number stands for; None where it is none, or several have it."""
+    view = index.view() if index else None
+    code = code_of(words)
+    if view is None or code is None:
+        return None
+    if read_gtin(words) is None and (len(words.split()) > 1 or len(code) < _SHORTEST_CODE or code.isdigit()):
+        return None
+    hits = view.searcher.search(term(view, "code", code), 2).hits
+    ids = view.searcher.fast_field_values("id", [address for _, address in hits])
+    return next(iter(read_cards(session, [int(ids[0] or 0)]).values()), None) if len(hits) == 1 else None
+
+
+def suggest(session: Session, words: str, index: SearchIndex | None) -> Suggestions:
+    """What may be meant while it is typed: some products, and the categories that most of those found are in."""
+    view = index.view() if index else None
+    if view is None or not query_words(words):
+        return Suggestions((), ())
+    for query in _while_typing(view, words):
+        hits = view.searcher.search(query, _SUGGESTED, count=False, weight_by_field="weight").hits
+        if hits:
+            ids = view.searcher.fast_field_values("id", [address for _, address in hits])
+            counted = view.searcher.aggregate(
+                query, {"category": {"terms": {"field": "category", "size": 3}}}
+            )
+            return Suggestions(
+                tuple(read_cards(session, [int(number or 0) for number in ids]).values()),
+                tuple(
+                    FacetValue(str(one["key"]), str(one["key"]), int(one["doc_count"]), is_chosen=False)
+                    for one in counted["category"]["buckets"]
+                ),
+            )
+    return Suggestions((), ())
+
+
+def browse_home(session: Session, index: SearchIndex | None = None, *, limit: int = 12) -> HomePage:
     """The front page's products and categories."""
-    cards = f"select {CARD_COLUMNS} from products p where p.offer_count > 0 and p.is_available"
-    popular = session.execute(
-        text(f"{cards} order by p.store_count desc, p.offer_count desc, p.id limit :limit"), {"limit": limit}
-    )
-    recent = session.execute(text(f"{cards} order by p.id desc limit :limit"), {"limit": limit})
-    categories = session.execute(
-        text(
-            "select category, count(*) from products where offer_count > 0 and category is not null"
-            ' group by category order by count(*) desc, category collate "C" limit 16'
-        )
+    view = index.view() if index else None
+    if view is None:
+        return browse_database(session, limit)
+    query = narrowed(Query.all_query(), filters_of(view, SearchQuery(available_only=True), {}))
+    counted = view.searcher.aggregate(
+        Query.all_query(), {"category": {"terms": {"field": "category", "size": 16}}}
     )
     return HomePage(
-        popular=tuple(product_card(row) for row in popular.mappings()),
-        recent=tuple(product_card(row) for row in recent.mappings()),
-        categories=tuple(FacetValue(name, name, count, is_chosen=False) for name, count in categories),
+        popular=tuple(read_cards(session, newest_ids(view, query, "stores_key", limit)).values()),
+        recent=tuple(read_cards(session, newest_ids(view, query, "id", limit)).values()),
+        categories=tuple(
+            FacetValue(str(one["key"]), str(one["key"]), int(one["doc_count"]), is_chosen=False)
+            for one in counted["category"]["buckets"]
+        ),
     )
 
 
-def _facets(query: SearchQuery, rows: list[RowMapping]) -> tuple[Facet, ...]:
-    chosen = {"brand": query.brands, "category": query.categories, "store": query.stores}
-    facets = []
-    for name in ("brand", "category", "store"):
-        values = tuple(
-            FacetValue(row["value"], row["label"], row["count"], row["value"] in chosen[name])
-            for row in rows
-            if row["facet"] == name
+def _store_ids(session: Session, query: SearchQuery) -> dict[str, int]:
+    if not query.stores:
+        return {}
+    rows = session.execute(
+        text("select slug, id from stores where slug = any(:slugs)"), {"slugs": list(query.stores)}
+    )
+    return {row.slug: row.id for row in rows}
+
+
+def _readings(view: View, query: SearchQuery) -> Iterator[_Reading]:
+    if not query_words(query.text):
+        yield _Reading(Query.all_query())
+        return
+    found = spellings_of(view, query.text)
+    if all(found):
+        yield _Reading(text_query(view, query.text, found))
+    longer = with_beginnings(view, query.text, found)
+    if all(longer):
+        yield _Reading(text_query(view, query.text, longer))
+    repaired = None if query.as_typed else repaired_spellings(view, query.text)
+    if repaired:
+        yield _Reading(
+            text_query(view, query.text, repaired, is_repaired=True),
+            tuple(map(tuple, repaired)),
+            is_repaired=True,
         )
-        facets.append(Facet(name, values))
-    return tuple(facets)
+    else:
+        yield _Reading(Query.empty_query())
 
 
-def _write_cursor(query: SearchQuery, last: RowMapping) -> str:
-    key = "0" if query.sorting == "newest" else f"{Decimal(last['sort_key']):f}"
-    document = " ".join((query.sorting, key, last["public_id"]))
-    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+def _while_typing(view: View, words: str) -> Iterator[Query]:
+    """The last word may be only begun."""
+    found = spellings_of(view, words)
+    completed = with_beginnings(view, words, [*found[:-1], []])
+    last = [*found[-1], *completed[-1]]
+    if all(completed[:-1]) and last:
+        yield text_query(view, words, [*completed[:-1], last])
+    repaired = repaired_spellings(view, words)
+    if repaired:
+        yield text_query(view, words, repaired, is_repaired=True)
 
 
-def _read_cursor(query: SearchQuery) -> tuple[Decimal, str] | None:
-    """The last product's key in this order, and its public id."""
-    if query.cursor is None:
+def _shown_words(reading: _Reading, typed: str, cards: list[ProductCard]) -> str | None:
+    """The repaired words as the best product has them; None where they are what was typed."""
+    if not cards or not reading.spellings:
         return None
-    try:
-        document = base64.urlsafe_b64decode(query.cursor.encode() + b"==").decode("ascii")
-    except ValueError:
-        document = ""
-    found = _CURSOR.fullmatch(document)
-    if not found or found[1] != query.sorting or not is_public_id(found[3]):
-        raise InvalidInput("not a cursor of this search", place="cursor", remedy="use the address in `next`")
-    return Decimal(found[2]), found[3]
+    of_best = {*words_of(cards[0].title), *words_of(cards[0].brand or "")}
+    meant = [
+        next((one for one in options if of_best.issuperset(one.words)), options[0])
+        for options in reading.spellings
+        if options
+    ]
+    shown = " ".join(word for one in meant for word in one.words)
+    return shown if shown != " ".join(query_words(typed)) else None

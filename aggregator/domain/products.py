@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -10,14 +11,16 @@ from typing import Literal
 from aggregator.domain.money import Money
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 
-Sorting = Literal["relevance", "price", "-price", "stores", "newest"]
-SORTINGS: tuple[Sorting, ...] = ("relevance", "price", "-price", "stores", "newest")
+Sorting = Literal["relevance", "total", "price", "-price", "unit", "drop", "stores", "newest"]
+SORTINGS: tuple[Sorting, ...] = ("relevance", "total", "price", "-price", "unit", "drop", "stores", "newest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
     """What a shopper asks for. Several values of one facet widen, several facets narrow.
 
+    `attributes` are "name:value", such as "capacity:256 GB", each name a facet of its own. `assumed_shipping` is
+    what an unknown shipping cost is ranked with, in major units. With `as_typed` no spelling is repaired.
     `cursor` is opaque and comes from the page before; `limit` is 1 to 100.
     """
 
@@ -25,10 +28,14 @@ class SearchQuery:
     brands: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     available_only: bool = False
     sorting: Sorting = "relevance"
+    assumed_shipping: Decimal = Decimal(0)
+    as_typed: bool = False
     cursor: str | None = None
     limit: int = 24
 
@@ -45,10 +52,14 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One facet with its most frequent choices; `name` is the address's parameter."""
+    """One facet with its most frequent choices; `name` is the address's parameter.
 
-    name: Literal["brand", "category", "store"]
+    `about` names the attribute where `name` is "attribute". The values of "price" are ranges "20-50", "500-".
+    """
+
+    name: Literal["brand", "category", "store", "condition", "attribute", "price"]
     values: tuple[FacetValue, ...]
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +80,39 @@ class ProductCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """One page of results. `total` counts all; `next_cursor` is None on the last page."""
+    """One page of results. `total` counts all; `next_cursor` is None on the last page.
+
+    `repaired` says what was looked for in place of words that nothing has. `totals` are by product id: the lowest
+    price with shipping, and whether some of that shipping is only assumed. `available` counts what can be bought.
+    Without the index (`is_indexed` is false) there are fewer facets and orders.
+    """
 
     query: SearchQuery
     products: tuple[ProductCard, ...]
     total: int
     facets: tuple[Facet, ...]
     next_cursor: str | None
+    repaired: str | None = None
+    totals: Mapping[str, tuple[Money, bool]] = field(default_factory=dict)
+    available: int | None = None
+    is_indexed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What may be meant by what is being typed: products, and categories with how many of those found they hold."""
+
+    products: tuple[ProductCard, ...]
+    categories: tuple[FacetValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage:
+    """What the front page shows: `popular` are sold by most stores, `recent` were seen first of late."""
+
+    popular: tuple[ProductCard, ...]
+    recent: tuple[ProductCard, ...]
+    categories: tuple[FacetValue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +243,6 @@ class ProductDetail:
     gtin: str | None
     mpn: str | None
     offers: tuple[OfferView, ...]
-    history: tuple[PriceSeries, ...]
     variants: tuple[VariantView, ...]
     assumed_shipping: Money | None
     related: tuple[RelatedView, ...] = ()

@@ -1,0 +1,182 @@
+"""Facets with their counts: one aggregation for all, one more for each facet with a choice of its own."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from tantivy import FieldType, Occur, Query
+
+from aggregator.catalog.search_index import View
+from aggregator.domain.products import Facet, FacetValue, SearchQuery
+
+FACET_SIZE = 30
+_MOST_ATTRIBUTES = 5
+_PRICES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+_RANGES = [
+    {"to": _PRICES[0]},
+    *({"from": low, "to": high} for low, high in pairwise(_PRICES)),
+    {"from": _PRICES[-1]},
+]
+_AGGREGATIONS: Mapping[str, dict[str, Any]] = {
+    "brand": {"terms": {"field": "brand", "size": FACET_SIZE}},
+    "category": {"terms": {"field": "category", "size": 60}},
+    "store": {"terms": {"field": "store", "size": FACET_SIZE}},
+    "condition": {"terms": {"field": "condition", "size": 8}},
+    "attribute": {"terms": {"field": "attribute", "size": 120}},
+    "price": {
+        "range": {"field": "price", "ranges": [{k: float(v) for k, v in one.items()} for one in _RANGES]}
+    },
+    "available": {"terms": {"field": "available", "size": 2}},
+}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) (MB|GB|TB|ml|l|g|kg|inch|W)")
+_UNITS = {"MB": 1, "GB": 1024, "TB": 1024**2, "ml": 1, "l": 1000, "g": 1, "kg": 1000, "inch": 1, "W": 1}
+
+
+def filters_of(view: View, query: SearchQuery, store_ids: Mapping[str, int]) -> dict[str, Query]:
+    """Each filter that is in force, by the facet it belongs to; attributes as "attribute:NAME"."""
+    found: dict[str, Query] = {}
+    for name, values in (
+        ("brand", query.brands),
+        ("category", query.categories),
+        ("condition", query.conditions),
+    ):
+        if values:
+            found[name] = _one_of(view, name, values)
+    if query.stores:
+        found["store"] = _one_of(
+            view, "store", [store_ids[slug] for slug in query.stores if slug in store_ids]
+        )
+    by_name: defaultdict[str, list[str]] = defaultdict(list)
+    for attribute in query.attributes:
+        by_name[attribute.partition(":")[0]].append(attribute)
+    for name, values_of_one in by_name.items():
+        found[f"attribute:{name}"] = _one_of(view, "attribute", values_of_one)
+    if query.min_price is not None or query.max_price is not None:
+        low, high = (None if limit is None else float(limit) for limit in (query.min_price, query.max_price))
+        price = Query.range_query(view.schema, "price", FieldType.Float, low, high)
+        found["price"] = Query.const_score_query(price, 0.0)
+    if query.available_only:
+        found["available"] = _one_of(view, "available", ["yes"])
+    return found
+
+
+def narrowed(words: Query, filters: Mapping[str, Query], *, without: str | None = None) -> Query:
+    """The words with all filters but one."""
+    others = [(Occur.Must, one) for name, one in filters.items() if name != without]
+    return Query.boolean_query([(Occur.Must, words), *others]) if others else words
+
+
+def count_facets(
+    session: Session, view: View, query: SearchQuery, words: Query, filters: Mapping[str, Query]
+) -> tuple[tuple[Facet, ...], int]:
+    """The facets in the order of the page, and how many of what is found can be bought.
+
+    A facet's counts obey every other filter but not its own, so that widening a choice shows what it adds.
+    """
+    counted = dict(view.searcher.aggregate(narrowed(words, filters), dict(_AGGREGATIONS)))
+    attributes = _by_name(counted["attribute"])
+    for name in filters:
+        field, _, attribute = name.partition(":")
+        own = view.searcher.aggregate(narrowed(words, filters, without=name), {field: _AGGREGATIONS[field]})
+        if attribute:
+            attributes[attribute] = _by_name(own[field])[attribute]
+        else:
+            counted[field] = own[field]
+    facets = [
+        _terms(view, "category", counted["category"], query.categories),
+        _prices(counted["price"], query),
+        _terms(view, "brand", counted["brand"], query.brands),
+        _stores(session, counted["store"], query.stores),
+        *_attributes(attributes, query.attributes),
+        _terms(view, "condition", counted["condition"], query.conditions),
+    ]
+    available = next(
+        (bucket["doc_count"] for bucket in counted["available"]["buckets"] if bucket["key"] == "yes"), 0
+    )
+    return tuple(facets), available
+
+
+def _one_of(view: View, field: str, values: Sequence[object]) -> Query:
+    return Query.const_score_query(Query.term_set_query(view.schema, field, list(values)), 0.0)
+
+
+def _terms(
+    view: View, name: Literal["category", "brand", "condition"], counted: Any, chosen: Sequence[str]
+) -> Facet:
+    counts = {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
+    # A choice that lies beyond the most frequent ones is shown all the same, though its count costs too much.
+    for value in chosen:
+        counts.setdefault(value, 0)
+    ordered = sorted(counts, key=lambda value: (value not in chosen, -counts[value], value))
+    return Facet(name, tuple(FacetValue(value, value, counts[value], value in chosen) for value in ordered))
+
+
+def _stores(session: Session, counted: Any, chosen: Sequence[str]) -> Facet:
+    counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
+    rows = session.execute(
+        text(
+            "select id, slug, name from stores where id = any(cast(:ids as bigint[])) or slug = any(:slugs)"
+        ),
+        {"ids": list(counts), "slugs": list(chosen)},
+    ).all()
+    values = [FacetValue(row.slug, row.name, counts.get(row.id, 0), row.slug in chosen) for row in rows]
+    return Facet("store", tuple(sorted(values, key=lambda one: (not one.is_chosen, -one.count, one.value))))
+
+
+def _prices(counted: Any, query: SearchQuery) -> Facet:
+    values = []
+    for limits, bucket in zip(_RANGES, _in_order(counted["buckets"]), strict=True):
+        low, high = limits.get("from"), limits.get("to")
+        is_chosen = (query.min_price, query.max_price) == (
+            None if low is None else Decimal(low),
+            None if high is None else Decimal(high),
+        )
+        if bucket["doc_count"] or is_chosen:
+            value = f"{low or ''}-{high or ''}"
+            values.append(FacetValue(value, value, int(bucket["doc_count"]), is_chosen))
+    return Facet("price", tuple(values))
+
+
+def _in_order(buckets: Any) -> list[Any]:
+    """The ranges that were asked for, from the lowest; tantivy adds empty ones beside them."""
+    asked = {(one.get("from"), one.get("to")) for one in _RANGES}
+    kept = [bucket for bucket in buckets if (bucket.get("from"), bucket.get("to")) in asked]
+    return sorted(kept, key=lambda bucket: bucket.get("from") or -1)
+
+
+def _by_name(counted: Any) -> defaultdict[str, dict[str, int]]:
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for bucket in counted["buckets"]:
+        name, _, _value = str(bucket["key"]).partition(":")
+        found[name][str(bucket["key"])] = int(bucket["doc_count"])
+    return found
+
+
+def _attributes(counted: Mapping[str, dict[str, int]], chosen: Sequence[str]) -> list[Facet]:
+    """The attributes that tell most of the products apart, each with its values in their natural order."""
+    chosen_names = {attribute.partition(":")[0] for attribute in chosen}
+    names = [name for name, values in counted.items() if len(values) > 1 or name in chosen_names]
+    names.sort(key=lambda name: (name not in chosen_names, -sum(counted[name].values()), name))
+    facets = []
+    for name in names[: max(_MOST_ATTRIBUTES, len(chosen_names))]:
+        counts = {**{one: 0 for one in chosen if one.partition(":")[0] == name}, **counted[name]}
+        often = sorted(counts, key=lambda one: (one not in chosen, -counts[one], one))[:FACET_SIZE]
+        values = tuple(
+            FacetValue(one, one.partition(":")[2], counts[one], one in chosen)
+            for one in sorted(often, key=_natural)
+        )
+        facets.append(Facet("attribute", values, about=name))
+    return facets
+
+
+def _natural(attribute: str) -> tuple[int, float, str]:
+    value = attribute.partition(":")[2]
+    read = _AMOUNT.fullmatch(value)
+    return (0, float(read[1]) * _UNITS[read[2]], value) if read else (1, 0.0, value)
