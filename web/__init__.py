@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from aggregator.settings import Settings
-from web import context, db, errors, health, metrics, pictures, presenters, security
+from web import context, db, errors, health, metrics, permissions, pictures, presenters, search_place, security
 from web.api.v1 import products as api_products
 from web.pages import (
     accounts,
@@ -44,7 +44,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     )
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as Flask documents it
     db.prepare(app, sessions)
-    for part in (metrics, context, errors, presenters, pictures, security):
+    for part in (metrics, context, errors, presenters, pictures, search_place, security, permissions):
         part.prepare(app, settings)
     for blueprint in (
         home,

@@ -23,6 +23,8 @@ from aggregator.catalog.probes import due_probes
 from aggregator.catalog.processes import list_processes
 from aggregator.catalog.runs import due_stores
 from aggregator.catalog.schedules import right_planned_times
+from aggregator.catalog.search_index import IndexPlace
+from aggregator.catalog.search_sync import is_behind
 from aggregator.catalog.store_removal import removal_is_due
 from aggregator.db.session import database_now
 from aggregator.notifications.outbox import has_due_notices
@@ -87,6 +89,7 @@ def tick(context: WorkContext) -> None:
     from workers.actors.pictures import fetch_pictures
     from workers.actors.probing import probe_store
     from workers.actors.removal import remove_stores
+    from workers.actors.searching import update_search_index
 
     with context.sessions.begin() as session:
         probe_ids = due_probes(session)
@@ -94,6 +97,7 @@ def tick(context: WorkContext) -> None:
         must_match = matching_is_due(session)
         must_accept = accepting_is_due(session)
         must_remove = removal_is_due(session)
+        must_index = is_behind(session, IndexPlace.at(context.settings.data_dir))
         must_read_rates = rates_are_due(session, context.settings.exchange_rates)
         digests = due_pictures(session)
     for probe_id in probe_ids:
@@ -106,6 +110,8 @@ def tick(context: WorkContext) -> None:
         accept_held_runs.send()
     if must_remove:
         remove_stores.send()
+    if must_index:
+        update_search_index.send()
     if must_read_rates:
         read_exchange_rates.send()
     if digests:
