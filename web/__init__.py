@@ -5,13 +5,30 @@ from __future__ import annotations
 from flask import Flask
 
 from aggregator.settings import Settings
-from web import context, db, errors, health, metrics, permissions, pictures, presenters, search_place, security
+from web import (
+    category_tree,
+    context,
+    db,
+    errors,
+    health,
+    metrics,
+    permissions,
+    pictures,
+    presenters,
+    search_place,
+    security,
+)
 from web.api.v1 import products as api_products
 from web.pages import (
     accounts,
     add_store,
     carts,
+    categories,
     checkouts,
+    compare,
+    design,
+    drops,
+    feeds,
     home,
     matches,
     operations,
@@ -22,6 +39,7 @@ from web.pages import (
     operations_system,
     products,
     search,
+    site_map,
     stores,
 )
 from web.proxies import TrustedProxies
@@ -44,12 +62,28 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     )
     app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # as Flask documents it
     db.prepare(app, sessions)
-    for part in (metrics, context, errors, presenters, pictures, search_place, security, permissions):
+    for part in (
+        metrics,
+        context,
+        errors,
+        presenters,
+        pictures,
+        category_tree,
+        search_place,
+        security,
+        permissions,
+    ):
         part.prepare(app, settings)
     for blueprint in (
         home,
         search,
         products,
+        categories,
+        compare,
+        drops,
+        feeds,
+        site_map,
+        design,
         carts,
         checkouts,
         stores,
