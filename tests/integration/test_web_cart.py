@@ -136,7 +136,7 @@ def test_a_hand_over_has_one_step_a_store_with_its_own_link(
         r'<a class="button button-main[^>]*href="([^"]+)" target="_blank" rel="([^"]+)"', page
     )
     assert link[0].startswith("https://south.example/fill/")
-    assert link[1] == "noopener noreferrer"
+    assert link[1] == "noopener noreferrer nofollow"
 
 
 def test_without_scripts_a_form_records_the_opening_and_sends_the_shopper_there(
