@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,8 +12,12 @@ from flask_babel import ngettext
 from aggregator.domain.carts import FrontierPoint, MissingReason, Plan, PlanStatus
 from aggregator.domain.checkouts import CartLine, CartPlan, PlannedLine, PlannedStore
 from aggregator.domain.money import Money
-from web.presenters import money
+from aggregator.domain.products import SearchQuery
+from aggregator.domain.vocabulary import ItemCondition
+from web import plan_words, search_address
+from web.presenters import condition, money
 
+CONDITIONS = (ItemCondition.NEW, ItemCondition.REFURBISHED, ItemCondition.USED)
 # The site shows what one, two and three stores would cost; more are worth a line only to the solver.
 SHOWN_LIMITS = 3
 
@@ -25,15 +30,23 @@ class CartRow:
     subtotal: Money
     wanted: int
     is_first: bool
+    why: str
+    left_out: str
 
 
 @dataclass(frozen=True, slots=True)
 class StoreGroup:
-    """One store's part; `to_free_shipping` is what is missing to it, None where there is no such limit ahead."""
+    """One store's part; `to_free_shipping` is what is missing to it, None where there is no such limit ahead.
+
+    `suggestions` is the address of products there that would reach it.
+    """
 
     store: PlannedStore
     rows: tuple[CartRow, ...]
     to_free_shipping: Money | None
+    suggestions: str | None
+    shipping_origin: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ class MissingView:
     quantity: int
     reason: str
     is_whole: bool
+    left_out: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +86,21 @@ class CartView:
     total: Money
     items_total: Money
     shipping_total: Money
+    discount_total: Money
+    deposit_total: Money
+    is_estimated: bool
     is_proven: bool
     verdict: str
     savings: tuple[str, ...]
     explanation: tuple[str, ...]
     unknown_stores: tuple[str, ...]
     assumed_shipping: Money
+    options_summary: str
+    store_names: Mapping[str, str]
+
+    def amount(self, value: Decimal) -> Money:
+        """An amount in the cart's currency."""
+        return Money(value, self.total.currency)
 
 
 def cart_view(planned: CartPlan) -> CartView:
@@ -95,13 +118,38 @@ def cart_view(planned: CartPlan) -> CartView:
         total=total,
         items_total=sum((store.subtotal for store in planned.stores), zero),
         shipping_total=sum(known_shipping, zero),
+        discount_total=sum((store.discount for store in planned.stores if store.discount), zero),
+        deposit_total=sum((store.deposit for store in planned.stores if store.deposit), zero),
+        is_estimated=plan.estimated,
         is_proven=is_proven,
         verdict=_verdict(planned, is_proven),
         savings=_savings(planned),
         explanation=_explanation(planned, unknown),
         unknown_stores=unknown,
         assumed_shipping=Money(planned.assumed_shipping, planned.currency),
+        options_summary=_options_summary(planned),
+        store_names={store.id: store.name for store in planned.selling_stores},
     )
+
+
+def _options_summary(planned: CartPlan) -> str:
+    options = planned.options
+    said = [_("to %(country)s", country=plan_words.country_name(planned.country))]
+    allowed = [condition(each) for each in CONDITIONS if each in options.conditions]
+    said.append(_("new only") if options.conditions == {ItemCondition.NEW} else ", ".join(allowed).lower())
+    if options.deliver_by:
+        said.append(_("there by %(day)s", day=plan_words.day(options.deliver_by)))
+    if options.parcel_value:
+        value = money(Money(options.parcel_value, planned.currency))
+        said.append(_("a parcel less is worth %(value)s", value=value))
+    out = len(options.excluded_stores)
+    if out:
+        said.append(ngettext("%(num)d store left out", "%(num)d stores left out", out))
+    if options.coupons:
+        said.append(ngettext("%(num)d coupon", "%(num)d coupons", len(options.coupons)))
+    if options.memberships:
+        said.append(ngettext("%(num)d membership", "%(num)d memberships", len(options.memberships)))
+    return " · ".join(str(each) for each in said)
 
 
 def _groups(planned: CartPlan) -> tuple[StoreGroup, ...]:
@@ -111,22 +159,42 @@ def _groups(planned: CartPlan) -> tuple[StoreGroup, ...]:
     for store in planned.stores:
         rows = []
         for line in store.lines:
+            is_first = line.line_id not in shown
+            left_out = planned.offers_left_out.get(line.line_id, {}) if is_first else {}
             rows.append(
                 CartRow(
                     line=line,
                     subtotal=line.price * line.quantity,
-                    wanted=wanted.get(line.line_id, line.quantity),
-                    is_first=line.line_id not in shown,
+                    wanted=wanted.get(line.line_id, line.units),
+                    is_first=is_first,
+                    why=plan_words.why(line.reason) if line.reason else "",
+                    left_out=plan_words.left_out_words(left_out),
                 )
             )
             shown.add(line.line_id)
-        is_ahead = store.free_from is not None and store.subtotal < store.free_from
+        missing = None
+        if store.free_from is not None and store.goods < store.free_from:
+            missing = store.free_from - store.goods
         groups.append(
             StoreGroup(
-                store, tuple(rows), store.free_from - store.subtotal if is_ahead and store.free_from else None
+                store,
+                tuple(rows),
+                to_free_shipping=missing,
+                suggestions=None if missing is None else _suggestions(store, missing),
+                shipping_origin=plan_words.shipping_origin(store),
+                notes=plan_words.notes(store, planned.country),
             )
         )
     return tuple(groups)
+
+
+def _suggestions(store: PlannedStore, missing: Money) -> str:
+    """Where products are that this store sells and that would reach its free shipping, cheapest first."""
+    return search_address.address(
+        SearchQuery(
+            stores=(store.store_slug,), min_price=missing.amount, available_only=True, sorting="price"
+        )
+    )
 
 
 def _missing(planned: CartPlan) -> tuple[MissingView, ...]:
@@ -136,11 +204,15 @@ def _missing(planned: CartPlan) -> tuple[MissingView, ...]:
         line = lines[missing.line]
         is_whole = missing.quantity >= line.quantity
         reason = _reason(missing.reason, line, planned.currency)
-        found[line.id] = MissingView(line, missing.quantity, reason, is_whole)
+        found[line.id] = MissingView(line, missing.quantity, reason, is_whole, _left_out(planned, line))
     for line in planned.left_out:
         reason = _reason(MissingReason.NOT_OFFERED, line, planned.currency)
-        found.setdefault(line.id, MissingView(line, line.quantity, reason, True))
+        found.setdefault(line.id, MissingView(line, line.quantity, reason, True, _left_out(planned, line)))
     return tuple(found.values())
+
+
+def _left_out(planned: CartPlan, line: CartLine) -> str:
+    return plan_words.left_out_words(planned.offers_left_out.get(line.id, {}))
 
 
 def _reason(reason: MissingReason, line: CartLine, currency: str) -> str:
@@ -159,7 +231,7 @@ def _reason(reason: MissingReason, line: CartLine, currency: str) -> str:
         MissingReason.STOCK: _("The stores have no more of it."),
         MissingReason.MIN_ORDER: _("The stores that sell it ask for a larger order."),
         MissingReason.MAX_STORES: _("Not sold by the stores you limited the cart to; allow one more."),
-        MissingReason.EXCLUDED: _("You excluded the stores that sell it."),
+        MissingReason.EXCLUDED: _("All that is offered is left out by your options."),
     }
     return str(words[reason])
 
@@ -215,8 +287,14 @@ def _verdict(planned: CartPlan, is_proven: bool) -> str:
     if is_proven and planned.cart.max_stores:
         stores = ngettext("%(num)d store", "%(num)d stores", planned.cart.max_stores)
         return str(_("Proven: no cheaper split over at most %(stores)s exists", stores=stores))
+    if is_proven and planned.options.parcel_value:
+        return str(_("Proven: no better split exists, parcels counted as you value them"))
+    if is_proven and plan.estimated:
+        return str(_("Proven with estimated amounts: no cheaper split exists"))
     if is_proven:
         return str(_("Proven: no cheaper split exists"))
+    if planned.is_hurried:
+        return str(_("Cheapest so far; your last change is still being worked out"))
     if plan.status is PlanStatus.FEASIBLE:
         return str(_("Cheapest among the splits we could compare in time"))
     if plan.unknown_stores:
@@ -296,6 +374,17 @@ def _explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]
                 total=money(Money(known.total, currency)),
             )
         )
-    if plan.status is PlanStatus.FEASIBLE:
+    if plan.estimated:
+        sentences.append(
+            _(
+                "Some amounts are estimates (converted, with tax added, or shipping that is not known exactly)."
+            )
+        )
+    if planned.options.parcel_value:
+        value = money(Money(planned.options.parcel_value, currency))
+        sentences.append(_("One parcel less counted as %(value)s; it is in no total.", value=value))
+    if planned.is_hurried:
+        sentences.append(_("Load the page again in a moment for the proven plan."))
+    elif plan.status is PlanStatus.FEASIBLE:
         sentences.append(_("The time for the proof ran out: a cheaper split may exist."))
     return tuple(str(sentence) for sentence in sentences)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, render_template, request, url_for
+from flask import Blueprint, Response, flash, get_flashed_messages, render_template, request, url_for
 from flask_babel import gettext as _
 
 from aggregator.domain.errors import InvalidInput
@@ -15,8 +15,8 @@ from aggregator.shopping.carts import (
     set_max_stores,
     set_quantity,
 )
-from web import context
-from web.cart_view import cart_view
+from web import context, plan_words
+from web.cart_view import CONDITIONS, cart_view
 from web.db import current_session
 from web.search_address import read_amount
 
@@ -31,10 +31,24 @@ def show() -> str:
     context.show_cart_units(cart)
     if token is None or cart is None or not cart.lines:
         return render_template("carts/empty.html")
+    settings = context.current_settings()
     planned = plan_cart(
-        session, token, assumed_shipping=context.assumed_shipping(), currency=context.CURRENCY
+        session,
+        token,
+        assumed_shipping=context.assumed_shipping(),
+        currency=context.CURRENCY,
+        country=settings.country,
+        time_limit=settings.plan_seconds,
     )
-    return render_template("carts/show.html", planned=planned, plan=planned.plan, view=cart_view(planned))
+    return render_template(
+        "carts/show.html",
+        planned=planned,
+        plan=planned.plan,
+        view=cart_view(planned),
+        words=plan_words,
+        conditions=CONDITIONS,
+        opened=[flashed[0] for flashed in get_flashed_messages(with_categories=True)],
+    )
 
 
 @pages.post("/lines")
