@@ -53,6 +53,7 @@ class PurchasePart:
     """What one store got of a purchase. `shipping` is None where it was unknown when it was planned.
 
     `paid`, `order_number`, `bought_on` are the shopper's own word; `store_slug` is None once the store was removed.
+    `is_out_of_cart`: what was bought was taken out of the cart.
     """
 
     id: str
@@ -67,6 +68,7 @@ class PurchasePart:
     paid: Money | None
     order_number: str | None
     bought_on: date | None
+    is_out_of_cart: bool = False
     events: tuple[PartEvent, ...] = ()
 
     @property
@@ -120,6 +122,11 @@ class Purchase:
     def is_carried_out(self) -> bool:
         """Whether every part was bought, so that what the plan saved can be said of it."""
         return all(part.is_bought for part in self.parts)
+
+    @property
+    def lies_in_cart(self) -> bool:
+        """Whether something that was bought was not taken out of the cart."""
+        return any(part.is_bought and not part.is_out_of_cart for part in self.parts)
 
     @property
     def has_rest(self) -> bool:

@@ -230,6 +230,7 @@ def _part(row: HandOffRow, slug: str | None, events: tuple[PartEvent, ...]) -> P
         else None,
         order_number=row.order_number,
         bought_on=row.bought_on,
+        is_out_of_cart=row.taken_out_at is not None,
         events=events,
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -12,8 +13,25 @@ from sqlalchemy.orm import Session
 
 from aggregator.db.models import CheckoutRow, HandOffRow
 from aggregator.domain.money import Money
-from aggregator.domain.purchases import PlannedSaving, Purchase, PurchasePart, Spending, StoreSpending, sums
+from aggregator.domain.purchases import (
+    OPEN_STATES,
+    PlannedSaving,
+    Purchase,
+    PurchasePart,
+    Spending,
+    StoreSpending,
+    sums,
+)
 from aggregator.shopping.purchases import checkouts_of, read_purchases
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One store's part of a purchase that was settled, and the day it counts for."""
+
+    day: date
+    purchase_id: str
+    part: PurchasePart
 
 
 def get_spending(session: Session, token: str | None, *, year: int | None = None) -> Spending:
@@ -49,8 +67,20 @@ def get_spending(session: Session, token: str | None, *, year: int | None = None
     )
 
 
-def export_rows(session: Session, token: str | None, *, year: int | None = None) -> Iterator[list[str]]:
-    """A header and a row for each part that was bought, sent back or given up, oldest first; amounts as "19.99"."""
+def list_orders(session: Session, token: str | None, *, year: int | None = None) -> tuple[Order, ...]:
+    """Each part that was bought, sent back or given up, oldest first."""
+    orders = [
+        Order(day=part_date(purchase, part), purchase_id=purchase.id, part=part)
+        for purchase in reversed(_bought(session, token))
+        for part in purchase.parts
+        if part.state not in OPEN_STATES
+    ]
+    chosen = [order for order in orders if year is None or order.day.year == year]
+    return tuple(sorted(chosen, key=lambda order: order.day))
+
+
+def export_rows(orders: Iterable[Order]) -> Iterator[list[str]]:
+    """A header and a row for each order; amounts as "19.99", "" where nothing is known."""
     yield [
         "date",
         "store",
@@ -64,24 +94,21 @@ def export_rows(session: Session, token: str | None, *, year: int | None = None)
         "paid_currency",
         "purchase",
     ]
-    for purchase in reversed(_bought(session, token)):
-        for part in purchase.parts:
-            day = part_date(purchase, part)
-            if part.state in {"waiting", "opened"} or (year is not None and day.year != year):
-                continue
-            yield [
-                day.isoformat(),
-                part.store_name,
-                part.state,
-                part.order_number or "",
-                "; ".join(f"{line.quantity} × {line.title}" for line in part.lines),
-                part.subtotal.plain(),
-                part.shipping.plain() if part.shipping else "",
-                part.subtotal.currency,
-                part.paid.plain() if part.paid else "",
-                part.paid.currency if part.paid else "",
-                purchase.id,
-            ]
+    for order in orders:
+        part = order.part
+        yield [
+            order.day.isoformat(),
+            part.store_name,
+            part.state,
+            part.order_number or "",
+            "; ".join(f"{line.quantity} × {line.title}" for line in part.lines),
+            part.subtotal.plain(),
+            part.shipping.plain() if part.shipping else "",
+            part.subtotal.currency,
+            part.paid.plain() if part.paid else "",
+            part.paid.currency if part.paid else "",
+            order.purchase_id,
+        ]
 
 
 def part_date(purchase: Purchase, part: PurchasePart) -> date:
@@ -92,7 +119,7 @@ def part_date(purchase: Purchase, part: PurchasePart) -> date:
 def _bought(session: Session, token: str | None) -> tuple[Purchase, ...]:
     """Purchases of which something was settled, newest first."""
     settled = select(HandOffRow.id).where(
-        HandOffRow.checkout_id == CheckoutRow.id, HandOffRow.state.not_in(("waiting", "opened"))
+        HandOffRow.checkout_id == CheckoutRow.id, HandOffRow.state.not_in(OPEN_STATES)
     )
     rows = session.execute(checkouts_of(token).where(settled.exists()).order_by(CheckoutRow.id.desc())).all()
     return read_purchases(session, rows, with_history=False)
