@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, any_, exists, func, literal, or_, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, Text, any_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from aggregator.catalog.matches import standing_verdicts
@@ -90,6 +90,15 @@ def read_whole_catalogue(session: Session) -> LinkingWork:
 def read_current(session: Session) -> list[OfferRecord]:
     """Every current offer as a record that goes by its public id."""
     return [replace(_record(row), offer_id=row.public_id) for row in _rows(session)]
+
+
+def read_named(session: Session, public_ids: Iterable[str]) -> list[tuple[str, OfferRecord]]:
+    """The current offers of these public ids: each with the id that linking gives it, and a record by its public id."""
+    wanted = literal(list(public_ids), ARRAY(Text))
+    return [
+        (record_id(row.id), replace(_record(row), offer_id=row.public_id))
+        for row in _rows(session, OfferRow.public_id == any_(wanted))
+    ]
 
 
 def read_judged(session: Session, others: int) -> tuple[list[OfferRecord], list[tuple[str, str, bool]]]:

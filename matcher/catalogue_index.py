@@ -12,9 +12,23 @@ from pathlib import Path
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.domain.errors import InvalidInput
-from matcher.candidates import LinkingWork, count_linked, read_changes, read_records, read_work
-from matcher.engines.local import LinkResult, link_result, partition, score_candidates, without_parted
-from matcher.incremental import build_index, link_new
+from matcher.candidates import (
+    LinkingWork,
+    count_linked,
+    read_changes,
+    read_named,
+    read_records,
+    read_work,
+)
+from matcher.engines.local import (
+    LinkResult,
+    Scoring,
+    link_result,
+    partition,
+    score_candidates,
+    without_parted,
+)
+from matcher.incremental import build_index, link_new, seen_beside
 from matcher.index import CatalogueIndex
 from matcher.model import MatchModel
 from matcher.preparation import prepare
@@ -68,6 +82,26 @@ def link_by_index(
                 records = read_records(session, missing)
             link_new(index, records, model, work.verdicts, keys, with_evidence=False)
         return work, link_new(index, work.pending, model, work.verdicts, keys)
+
+
+def scored_by_index(
+    sessions: sessionmaker[Session], place: IndexPlace, model: MatchModel, public_ids: tuple[str, ...]
+) -> Scoring | None:
+    """The named offers beside what the index finds near them, by their public ids; None without an index in step.
+
+    Reads a few offers, however big the catalogue is, and changes nothing.
+    """
+    if not place.folder.is_dir():
+        return None
+    with sessions.begin() as session:
+        named = read_named(session, public_ids)
+        linked = count_linked(session)
+    with _alone(place.folder):
+        index = _open(place.folder, model, linked, 0)
+        if index is None or len(named) < len(public_ids):
+            return None
+        index.take_out(offer_id for offer_id, _ in named)
+        return seen_beside(index, [record for _, record in named], model)
 
 
 def _open(folder: Path, model: MatchModel, linked: int, pending: int) -> CatalogueIndex | None:

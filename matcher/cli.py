@@ -27,7 +27,6 @@ from matcher.index import CatalogueIndex, is_kept
 from matcher.model import SHIPPED_MODEL, MatchModel, probability_of
 from matcher.parallel import processes_for
 from matcher.preparation import prepare
-from matcher.records import OfferRecord
 from matcher.training import TrainingCatalogue
 from matcher.training import train as train_model
 
@@ -189,8 +188,11 @@ def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_j
         _print_known(known, as_json)
         return
     match_model = MatchModel.load(model)
-    records = read_offers(offers) if offers else _catalogue_records()
-    scoring = score_candidates(prepare(records), match_model)
+    scoring = (
+        score_candidates(prepare(read_offers(offers)), match_model)
+        if offers
+        else _catalogue_scored(match_model, offer, other_offer)
+    )
     left, right = sorted((_position(scoring, offer), _position(scoring, other_offer)))
     if left == right:
         raise InvalidInput(f"{offer} is one offer", remedy="name two different offers")
@@ -239,12 +241,20 @@ match.add_command(link)
 match.add_command(verdicts)
 
 
-def _catalogue_records() -> list[OfferRecord]:
+def _catalogue_scored(model: MatchModel, *offers: str) -> Scoring:
+    """The offers among their neighbours by the index, where one is kept; else among the whole catalogue."""
     from aggregator.db.session import database
     from matcher.candidates import read_current
+    from matcher.catalogue_index import IndexPlace, scored_by_index
 
-    with database(Settings.from_env()) as sessions, sessions.begin() as session:
-        return read_current(session)
+    settings = Settings.from_env()
+    with database(settings) as sessions:
+        place = IndexPlace(settings.data_dir / "matching-index")
+        if scoring := scored_by_index(sessions, place, model, offers):
+            return scoring
+        with sessions.begin() as session:
+            records = read_current(session)
+    return score_candidates(prepare(records), model)
 
 
 def _position(scoring: Scoring, offer_id: str) -> int:

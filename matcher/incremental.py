@@ -78,6 +78,13 @@ def link_new(
     return result
 
 
+def seen_beside(index: CatalogueIndex, records: Iterable[OfferRecord], model: MatchModel) -> Scoring:
+    """A few offers scored beside those of the index that are near them; the index on disk stays as it is."""
+    fresh = prepare(records, index.statistics)
+    near = _near(index, fresh, ())
+    return _Surroundings.of(index, fresh, near, 1).scored(index, near, model)
+
+
 @dataclass(frozen=True, slots=True)
 class _Near:
     """What of the index is worth comparing with fresh offers: pairs of a fresh offer's position and a row."""

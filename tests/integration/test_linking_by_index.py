@@ -7,14 +7,16 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import select, text
 
 from aggregator.catalog.verdicts import record_verdict
 from aggregator.db.models import OfferRow, ProductRow, StoreRow
 from aggregator.db.session import Sessions
-from matcher.catalogue_index import IndexPlace
+from matcher.catalogue_index import IndexPlace, scored_by_index
 from matcher.linker import link_pending_offers
+from matcher.model import MatchModel, probability_of
 from tests.integration.shop_rows import offer_row, store_row
 
 SAMPLE = Path(__file__).parents[2] / "fixtures" / "matching" / "abt-buy-sample" / "offers.csv"
@@ -79,6 +81,24 @@ def test_new_offers_find_their_products_by_the_index_and_nothing_else_moves(
     after = products(sessions)
     assert {offer: after[offer] for offer in before} == before
     assert len(after) == len(before) + 10
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_pair_is_judged_beside_its_neighbours_alone(sessions: Sessions, place: IndexPlace) -> None:
+    model = MatchModel.load()
+    with sessions() as session:
+        ids = {row.external_id: row.public_id for row in session.scalars(select(OfferRow))}
+    pair = next(sorted(group) for group in sorted(groups(sessions), key=sorted) if len(group) == 2)
+    named = ids[pair[0]], ids[pair[1]]
+    assert scored_by_index(sessions, place, model, named) is None
+    add(sessions, rows()[-10:])
+    link_pending_offers(sessions, index=place)
+    scoring = scored_by_index(sessions, place, model, named)
+    assert scoring is not None
+    at = [index for index, record in enumerate(scoring.catalogue.records) if record.offer_id in named]
+    assert len(at) == 2
+    assert probability_of(scoring.scores_of(np.array(at[:1]), np.array(at[1:])))[0] > 0.5
+    assert scored_by_index(sessions, place, model, (named[0], "nobody")) is None
 
 
 @pytest.mark.usefixtures("catalogue")
