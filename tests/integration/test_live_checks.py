@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from aggregator import platforms
 from aggregator.db.models import (
-    CartRow,
     CheckoutRow,
     LiveCheckOfferRow,
     LiveCheckRow,
     OfferPriceRow,
     OfferRow,
-    ProductRow,
     StoreCrawlStateRow,
     StoreRow,
 )
@@ -410,19 +408,10 @@ def committed_cart(sessions: Sessions, *slugs: str) -> tuple[str, Checkout]:
         return token, check_out(session, token)
 
 
-@pytest.fixture
-def committed(sessions: Sessions) -> Iterator[Sessions]:
-    """Sessions whose rows are really there, and gone afterwards."""
-    yield sessions
-    with sessions.begin() as session:
-        for row in (CartRow, OfferRow, ProductRow, StoreRow):
-            session.execute(delete(row))
-
-
 def test_stores_are_asked_at_once_and_no_longer_than_they_may_take(
-    committed: Sessions, settings: Settings
+    sessions: Sessions, settings: Settings
 ) -> None:
-    committed_cart(committed, "quick", "slow", "broken", "mute")
+    committed_cart(sessions, "quick", "slow", "broken", "mute")
     is_over = threading.Event()
 
     def mute(store: Store, lines: Sequence[HandOffLine]) -> list[OfferState]:
@@ -438,14 +427,14 @@ def test_stores_are_asked_at_once_and_no_longer_than_they_may_take(
         broken=broken,
         mute=mute,
     )
-    with committed.begin() as session:
+    with sessions.begin() as session:
         check = begin_check(session)
     assert check is not None
     told: dict[str, OfferState] = {}
     began = time.monotonic()
     check_stores(
         settings,
-        committed,
+        sessions,
         check.stores,
         lambda one, states: told.update({one.store.slug: states[0]}),
         seconds=1.0,
@@ -457,16 +446,16 @@ def test_stores_are_asked_at_once_and_no_longer_than_they_may_take(
     assert (told["broken"].price, told["broken"].problem) == (None, "cannot be reached")
 
 
-def test_a_worker_does_the_checks_that_wait(committed: Sessions, settings: Settings, tmp_path: Path) -> None:
+def test_a_worker_does_the_checks_that_wait(sessions: Sessions, settings: Settings, tmp_path: Path) -> None:
     def wrong(store: Store, lines: Sequence[HandOffLine]) -> list[OfferState]:
         return [state("another")]
 
     _answers.update(near=lambda store, lines: [state(line, "11.00") for line in lines], far=wrong)
-    token, checkout = committed_cart(committed, "near", "far")
-    with checking(WorkContext(settings, committed)):
+    token, checkout = committed_cart(sessions, "near", "far")
+    with checking(WorkContext(settings, sessions)):
         give_up_at = time.monotonic() + 20
         while True:
-            with committed() as session:
+            with sessions() as session:
                 check = get_checkout(session, token, checkout.id).check
                 if check is not None and not check.is_open:
                     states = found_states(session, token, checkout)
