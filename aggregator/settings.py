@@ -230,7 +230,7 @@ class Settings:
         "CLICK2CART_WEB_WORKERS", 1, "Processes that serve the site, 1 to 64.", _whole_number(1, 64)
     )
     worker_threads: int = _setting(
-        "CLICK2CART_WORKER_THREADS", 4, "Jobs one worker does at once, 1 to 256.", _whole_number(1, 256)
+        "CLICK2CART_WORKER_THREADS", 4, "Crawls one worker does at once, and as many other jobs, 1 to 256.", _whole_number(1, 256)
     )
     page_seconds: int = _setting(
         "CLICK2CART_PAGE_SECONDS",

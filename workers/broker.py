@@ -7,6 +7,9 @@ import logging
 import pkgutil
 import signal
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import dramatiq
 import redis
@@ -20,6 +23,7 @@ from workers.heartbeat import beating
 
 # A crawl that is interrupted leaves its run to be taken up, so waiting long for it gains nothing.
 _PATIENCE_MS = 10_000
+CRAWLING = "crawling"
 
 
 def load_actors() -> None:
@@ -40,14 +44,27 @@ def broker_answers(redis_url: str) -> bool:
         return False
 
 
-def start_worker(threads: int) -> dramatiq.Worker:
-    """A worker in this process that takes jobs from all queues of the broker that is set now."""
+@contextmanager
+def taking_jobs(threads: int) -> Iterator[None]:
+    """Inside, this process takes jobs from all queues of the broker that is set now.
+
+    Crawls have so many threads to themselves and everything else as many: stores that answer slowly keep no match,
+    notice or probe waiting. Jobs that still run at the end are told so.
+    """
     broker = dramatiq.get_broker()
     # dramatiq's own command says so; what watches over time limits starts at it.
     broker.emit_after("process_boot")
-    worker = dramatiq.Worker(broker, worker_threads=threads)
-    worker.start()
-    return worker
+    others = broker.get_declared_queues() - {CRAWLING}
+    workers = [dramatiq.Worker(broker, queues={CRAWLING}, worker_threads=threads)]
+    if others:
+        workers.append(dramatiq.Worker(broker, queues=others, worker_threads=threads))
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            list(pool.map(lambda worker: worker.stop(timeout=_PATIENCE_MS), workers))
 
 
 def run_worker(settings: Settings) -> None:
@@ -60,9 +77,5 @@ def run_worker(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with working(settings) as context:
         load_actors()
-        worker = start_worker(settings.worker_threads)
-        with checking(context), beating(context.sessions, "worker"):
-            try:
-                stop.wait()
-            finally:
-                worker.stop(timeout=_PATIENCE_MS)
+        with taking_jobs(settings.worker_threads), checking(context), beating(context.sessions, "worker"):
+            stop.wait()

@@ -38,7 +38,7 @@ def working(settings: Settings) -> Iterator[WorkContext]:
     """Connect this process to the database and the broker, migrated, and let actors find both."""
     global _current
     with embedded_services(settings, with_broker=True) as services:
-        engine = engine_for(services.database_url, pool_size=settings.worker_threads + 2)
+        engine = engine_for(services.database_url, pool_size=2 * settings.worker_threads + 2)
         broker = RedisBroker(url=services.redis_url)  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
         try:
             check_connection(engine)

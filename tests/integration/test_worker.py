@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq.middleware import TimeLimitExceeded
 
 from aggregator.settings import Settings
-from workers.broker import start_worker
+from workers.broker import CRAWLING, taking_jobs
 from workers.context import working
 
 
@@ -27,9 +27,24 @@ def test_a_job_that_outlasts_its_time_limit_is_broken_off(settings: Settings, tm
 
     with working(settings):
         job = dramatiq.actor(outlast, max_retries=0, time_limit=100, queue_name="time-limits")
-        worker = start_worker(1)
-        try:
+        with taking_jobs(1):
             job.send()
             assert is_broken_off.wait(30)
-        finally:
-            worker.stop()
+
+
+def test_crawls_of_slow_stores_keep_nothing_else_waiting(settings: Settings) -> None:
+    is_crawling, is_told = threading.Event(), threading.Event()
+
+    def crawl_slowly() -> None:
+        is_crawling.set()
+        assert is_told.wait(30)
+
+    with working(settings):
+        crawl = dramatiq.actor(crawl_slowly, max_retries=0, queue_name=CRAWLING)
+        notice = dramatiq.actor(is_told.set, actor_name="tell", max_retries=0, queue_name="notices")
+        with taking_jobs(1):
+            crawl.send()
+            crawl.send()
+            assert is_crawling.wait(30)
+            notice.send()
+            assert is_told.wait(30)

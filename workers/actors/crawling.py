@@ -10,6 +10,7 @@ from dramatiq.middleware import Interrupt
 from aggregator.catalog.runs import leave_run
 from aggregator.domain.errors import Conflict, NotFound, StoreError
 from spiders.runner import crawl_store as read_store
+from workers.broker import CRAWLING
 from workers.context import current
 
 log = logging.getLogger("click2cart.crawling")
@@ -19,7 +20,7 @@ _A_DAY = 24 * 3600 * 1000
 
 # The clock asks again for what was not done, so the queue need not try again by itself.
 # Whatever else waits goes first when a thread is free: a crawl may take hours, all else takes minutes.
-@dramatiq.actor(max_retries=0, time_limit=_A_DAY, notify_shutdown=True, priority=10, queue_name="crawling")
+@dramatiq.actor(max_retries=0, time_limit=_A_DAY, notify_shutdown=True, priority=10, queue_name=CRAWLING)
 def crawl_store(slug: str) -> None:
     """Crawl one store if it is due; harmless when it is not, or when another worker was quicker."""
     context = current()
