@@ -64,7 +64,7 @@ def test_what_is_dropped_costs_more_than_the_best_plan(block: int) -> None:
         assert score is not None
         assert relaxation.cost <= score.cost + 0.5
         free = programme.upper.copy()
-        programme.drop_what_costs_more(relaxation, score.cost)
+        programme.tighten(programme.within(relaxation, score.cost))
         values = np.array(programme.values(plan))
         assert np.all((programme.lower <= values) & (values <= programme.upper))
         dropped += int((programme.upper < free).sum())

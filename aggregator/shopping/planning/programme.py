@@ -26,14 +26,11 @@ from aggregator.shopping.planning.model import WHOLE, Problem, Quantities, Shop
 from aggregator.shopping.planning.thresholds import ThresholdCuts
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # Objectives from here on come too near the solver's tolerances for a proof to the last unit.
 TRUSTED_MAGNITUDE = 10**10
 _INFINITY = highspy.kHighsInf
 _ROW_WISE, _MINIMISE = 2, 1
-_NOTHING = 1e-6
-_NEAR = 3e-4  # of the cost: near enough for a plan that is only to bound the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,18 @@ class Relaxation:
     cost: float
     values: Floats
     reduced_costs: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The lower and upper end of each column."""
+
+    lower: Floats
+    upper: Floats
+
+    def free_columns(self) -> int:
+        """How many columns are not fixed."""
+        return int((self.lower < self.upper).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,33 +178,23 @@ class Programme:
                 highs.addRow(0, _INFINITY, len(cut.columns), cut.columns, cut.values)
                 self.rows.append(_Row(cut.columns.tolist(), cut.values.tolist(), 0, _INFINITY))
 
-    def core(self, relaxation: Relaxation, plan: Quantities, slack: float) -> Flags:
-        """The columns among which a good plan is likely: what the relaxation and the plan use.
-
-        Of the stores that they use all offers, but those whose reduced cost alone exceeds the slack.
-        """
-        used = (relaxation.values > _NOTHING) | (np.array(self.values(plan)) > 0)
-        likely = np.zeros(len(used), dtype=bool)
-        for shop in self.problem.shops.values():
-            bands = self.bands[shop.number]
-            if used[bands].any():
-                likely[bands] = True
-                likely[[self.column_of[choice.place] for choice in shop.choices]] = True
-        likely &= relaxation.reduced_costs <= slack
-        likely[self.first_offer + len(self.places) :] = True
-        return used | likely
-
-    def drop_what_costs_more(self, relaxation: Relaxation, cost: int) -> None:
-        """Fix the columns that no plan of at most this cost can move.
+    def within(self, relaxation: Relaxation, cost: int) -> Box:
+        """The ends of the columns when those are fixed that no plan of at most this cost can move.
 
         Safe with every rule of the problem, since the relaxation holds them all: its optimum plus a column's
         reduced cost is a lower bound of each plan that moves the column. Half a unit covers the tolerance.
         """
         slack = cost + 0.5 - relaxation.cost
-        settled_low = relaxation.reduced_costs > slack
-        settled_high = -relaxation.reduced_costs > slack
-        self.upper = np.where(settled_low, self.lower, self.upper)
-        self.lower = np.where(settled_high, self.upper, self.lower)
+        upper = np.where(relaxation.reduced_costs > slack, self.lower, self.upper)
+        return Box(np.where(-relaxation.reduced_costs > slack, upper, self.lower), upper)
+
+    def tighten(self, box: Box) -> None:
+        """Only plans in the box."""
+        self.lower, self.upper = box.lower, box.upper
+
+    def free_columns(self) -> int:
+        """How many columns are not fixed."""
+        return Box(self.lower, self.upper).free_columns()
 
     def fix(self, quantities: Quantities, places: Sequence[int]) -> None:
         """Only plans that buy of these offers what the given plan buys of them."""
@@ -213,11 +212,15 @@ class Programme:
         """Those of the offers whose quantity is not fixed, in input order."""
         return [p for p in sorted(places) if self.lower[self.column_of[p]] < self.upper[self.column_of[p]]]
 
-    def find_near(self, core: Flags, start: Quantities, deadline: float) -> Quantities | None:
-        """A plan of nearly the least cost among those that use these columns only; `start` is one of them."""
-        highs = self._load(self.cost(), deadline, whole=True, among=core)
-        highs.setOptionValue("mip_rel_gap", _NEAR)
-        return self._run(highs, start)
+    def find_below(self, objective: Floats, ceiling: int, box: Box, deadline: float) -> Answer:
+        """The least objective among the plans in the box where it is below the ceiling, which bounds the answer.
+
+        Where there is none, some other permitted plan may be returned.
+        """
+        if time.monotonic() >= deadline:
+            return Answer(None, None)
+        highs = self._load(objective, deadline, whole=True, box=box)
+        return self._below(highs, ceiling)
 
     def minimise(self, objective: Floats, start: Quantities, deadline: float) -> Answer:
         """The least objective among the plans that are left; `start` is one of them."""
@@ -238,11 +241,15 @@ class Programme:
             return Answer(None, None)
         highs = self._load(objective, deadline, whole=True)
         highs.addRow(1, _INFINITY, len(others), others, np.ones(len(others)))
-        highs.setOptionValue("objective_bound", value + 0.6)
+        return self._below(highs, value + 1)
+
+    def _below(self, highs: highspy.Highs, ceiling: int) -> Answer:
+        highs.setOptionValue("objective_bound", ceiling - 0.4)
         found = self._run(highs, None)
         if self.trusted and highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
-            return Answer(None, value + 1)
-        return self._answer(highs, found)
+            return Answer(None, ceiling)
+        bound = self._answer(highs, found).bound
+        return Answer(found, None if bound is None else min(bound, ceiling))
 
     def _answer(self, highs: highspy.Highs, quantities: dict[int, int] | None) -> Answer:
         bound, status = highs.getInfo().mip_dual_bound, highs.getModelStatus()
@@ -316,7 +323,7 @@ class Programme:
         return rows
 
     def _load(
-        self, objective: Floats, deadline: float, *, whole: bool, among: Flags | None = None
+        self, objective: Floats, deadline: float, *, whole: bool, box: Box | None = None
     ) -> highspy.Highs:
         highs = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy's class has no annotations
         highs.setOptionValue("output_flag", False)
@@ -334,8 +341,8 @@ class Programme:
             _MINIMISE,
             0.0,
             objective,
-            self.lower,
-            self.upper if among is None else np.where(among, self.upper, self.lower),
+            self.lower if box is None else box.lower,
+            self.upper if box is None else box.upper,
             np.array([row.lower for row in self.rows], dtype=np.float64),
             np.array([row.upper for row in self.rows], dtype=np.float64),
             starts[:-1],

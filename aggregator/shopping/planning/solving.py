@@ -7,6 +7,7 @@ in the basket, the plan that buys more of the first offer where they differ is t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,9 @@ from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Pr
 from aggregator.shopping.planning.start import find_start
 
 _START_SHARE = 0.25  # of the time, at most, for the start plan
-_CORE_SHARE = 0.3  # of the gap between start and relaxation, which an offer of the core may cost
+_STEPS = (3.5e-4, 6e-4, 9.5e-4, 1.5e-3, 3e-3, 1e-2)  # of the relaxation's cost, that a plan may cost more
+_FEW_COLUMNS = 500  # are solved as they are
+_MOST_COLUMNS_FOR_ORDER = 1_200  # that plans as good as the best may move; beyond, their order is left open
 _BLOCK = 2**20  # weights of one step through the input order stay below
 
 
@@ -146,6 +149,7 @@ class _Search:
             raise AssertionError("the start plan is permitted")
         self.score = score
         self.relaxation: Relaxation | None = None
+        self.stores_settled = False
 
     def run(self, *, ties: bool) -> Solved:
         problem = self.problem
@@ -161,9 +165,9 @@ class _Search:
         bound, stores_proven = self._settle_cost(with_stores=ties)
         if ties and units_proven and unknown_proven and bound == self.score.cost:
             if self.relaxation is not None:
-                programme.drop_what_costs_more(self.relaxation, self.score.cost)
+                programme.tighten(programme.within(self.relaxation, self.score.cost))
             stores_proven = stores_proven or self._settle_stores()
-            if stores_proven:
+            if stores_proven and programme.free_columns() <= _MOST_COLUMNS_FOR_ORDER:
                 self._settle_input_order()
         return Solved(self.best, self.score, bound, units_proven, unknown_proven, stores_proven)
 
@@ -196,15 +200,46 @@ class _Search:
         least = least_cost(self.problem, units)
         if least == self.score.cost:
             return least, False
-        self._narrow()
         weight = self._weight() if with_stores else 1
         objective = self._cost_and_stores(weight)
+        relaxation = self.relaxation = self.programme.relax(self.deadline)
+        if relaxation is not None:
+            least = max(least, self._climb(relaxation, objective, weight))
+            if least == self.score.cost and self.stores_settled:
+                return least, weight > 1
+            self.programme.tighten(self.programme.within(relaxation, self.score.cost))
         answer = self.programme.minimise(objective, self.best, self.deadline)
         self._consider(answer.quantities)
         if answer.bound is None:
-            return least, False
+            return min(least, self.score.cost), False
         bound = min(max(least, -((weight - 1 - answer.bound) // weight)), self.score.cost)
         return bound, weight > 1 and answer.bound >= weight * self.score.cost + self.score.stores
+
+    def _climb(self, relaxation: Relaxation, objective: Floats, weight: int) -> int:
+        """Look for plans a little dearer than the relaxation, then for dearer ones; the bound that this proves.
+
+        Each step leaves out the columns that no plan as cheap as it can move. Most of the effort goes into what
+        lies between the relaxation and the best plan, whatever plan is known, so that a step that finds
+        nothing is cheap, and the one that finds a plan has proven it.
+        """
+        bound = math.ceil(relaxation.cost - 1e-3)
+        for share in _STEPS:
+            ceiling = math.floor(relaxation.cost * (1 + share))
+            if ceiling >= self.score.cost:
+                break
+            if self.programme.within(relaxation, self.score.cost).free_columns() <= _FEW_COLUMNS:
+                break
+            box = self.programme.within(relaxation, ceiling)
+            answer = self.programme.find_below(objective, weight * (ceiling + 1), box, self.deadline)
+            self._consider(answer.quantities)
+            if answer.bound is None:
+                break
+            bound = max(bound, -((weight - 1 - answer.bound) // weight))
+            if self.score.cost <= ceiling:
+                self.stores_settled = answer.bound >= weight * self.score.cost + self.score.stores
+                break
+            bound = max(bound, ceiling + 1) if answer.bound >= weight * (ceiling + 1) else bound
+        return min(bound, self.score.cost)
 
     def _weight(self) -> int:
         """One cost unit weighs more than all stores, where the solver's numbers are exact enough for that."""
@@ -215,16 +250,6 @@ class _Search:
     def _cost_and_stores(self, weight: int) -> Floats:
         objective = weight * self.programme.cost()
         return objective + self.programme.store_count() if weight > 1 else objective
-
-    def _narrow(self) -> None:
-        """Find a plan near the best among the stores that the relaxation uses, and drop what it rules out."""
-        relaxation = self.relaxation = self.programme.relax(self.deadline)
-        if relaxation is None:
-            return
-        slack = _CORE_SHARE * (self.score.cost - relaxation.cost)
-        core = self.programme.core(relaxation, self.best, slack)
-        self._consider(self.programme.find_near(core, self.best, self.deadline))
-        self.programme.drop_what_costs_more(relaxation, self.score.cost)
 
     def _settle_stores(self) -> bool:
         if self.score.stores <= least_stores(self.problem, self.problem.full_units - self.score.unbought):
