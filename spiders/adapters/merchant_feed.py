@@ -25,6 +25,7 @@ from aggregator.domain.web_addresses import is_on_site, join_web_address
 from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders import cart_technologies
+from spiders.adapters import generic
 from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name, read_columns
 from spiders.feed_rows import read_rows
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
@@ -33,6 +34,8 @@ from spiders.untrusted import address, code, decimal, mapping, price, refused, s
 
 _NAMESPACE = "base.google.com/ns/1.0"
 _USUAL_PLACE = "/feed.xml"
+# A shopper waits, and no store is to send a whole catalogue for a few prices.
+_MOST_LIVE_BYTES = 10_000_000
 _FEED_LINK = re.compile(r"<link\b[^>]*\btype=[\"']?application/(?:rss|atom)\+xml[^>]*>", re.IGNORECASE)
 _HREF = re.compile(r"\bhref=[\"']?([^\"'>\s]+)", re.IGNORECASE)
 _PRODUCT_FEED = re.compile(r"google|merchant|product|shopping|feed\.xml", re.IGNORECASE)
@@ -128,6 +131,7 @@ def listed_item(
         item_group_id=code(_text(row, "item_group_id")),
         variant_attributes={name: value for name in _VARIANT_NAMES if (value := _text(row, name))},
         shipping_cost=_delivery(row, currency) if shipping is None else shipping,
+        delivery=read_delivery(row, currency, read_feed_price),
         handoff={"checkout_link_template": template} if template else {},
         source="feed",
         raw=storable(dict(row)),
@@ -212,18 +216,8 @@ def _will_change(dates: str | None, now: datetime) -> bool:
 
 def _shipping(value: Any, currency: str | None, country: str | None) -> Decimal | None:
     """What the feed asks for shipping to the store's own country, where it says exactly one price."""
-    prices = set()
-    for group in value if isinstance(value, list) else [value]:
-        if isinstance(group, str):
-            # Text feeds write country:region:service:price and repeat by comma.
-            for part in group.split(","):
-                fields = part.split(":")
-                prices.add((fields[0].strip().upper() or None, fields[-1].strip()))
-        elif mapping(group).get("price"):
-            prices.add(
-                ((text(mapping(group).get("country")) or "").upper() or None, str(mapping(group)["price"]))
-            )
-    chosen = {price for place, price in prices if country is None or place in (None, country)}
+    groups = shipping_groups(value)
+    chosen = {group.price for group in groups if country is None or group.country in (None, country)}
     if len(chosen) != 1:
         return None
     amount, named = read_feed_price(chosen.pop())
@@ -286,18 +280,23 @@ def _detection(page: Page, confidence: float, where: str) -> Detection:
 
 
 def check_offers(store: Store, lines: Sequence[HandOffLine], fetcher: Fetcher) -> list[OfferState]:
-    """Re-read the feed, up to the last of the wanted items."""
+    """Re-read the feed up to the last of the wanted items; of a feed too large for that, each item's own page."""
     wanted = {line.external_id for line in lines}
     found: dict[str, OfferState] = {}
     problem = NO_LONGER_LISTED
     try:
         url = _feed_url(store)
-        for row in read_rows(fetcher.stream(url), url=url, columns=columns_of(store.options)):
+        pieces = fetcher.stream(url, max_bytes=_MOST_LIVE_BYTES)
+        for row in read_rows(pieces, url=url, columns=columns_of(store.options)):
             if _text(row, "id") in wanted:
                 item = read_item(row, url, country=store.country)
                 found[item.external_id] = state_of(item, store)
                 if len(found) == len(wanted):
                     break
+    except FetchRefused as error:
+        problem = error.problem
+        missing = [line for line in lines if line.external_id not in found]
+        found |= {state.external_id: state for state in generic.check_offers(store, missing, fetcher)}
     except StoreError as error:
         problem = error.problem
     return [found.get(line.external_id) or unknown_state(line.external_id, problem) for line in lines]

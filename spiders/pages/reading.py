@@ -154,6 +154,7 @@ def _fill(main: RawOffer, other: RawOffer) -> None:
         "item_group_id",
         "seller",
         "shipping_cost",
+        "delivery",
         "stock_level",
     ):
         if getattr(main, key) in (None, ""):

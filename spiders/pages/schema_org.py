@@ -203,6 +203,7 @@ class _Reader:
             variant_attributes=attributes if is_variant or group_id else {},
             seller=self._seller(offer),
             shipping_cost=shipping_cost(graph, offer, asked.currency) if offer else None,
+            delivery=read_delivery(graph, product, offer, asked.currency),
             handoff=self._handoff(product, offer),
             source=self._source,
             raw=storable(
