@@ -15,14 +15,16 @@ help: ## Say what can be made
 
 setup: $(VENV)/.ready ## Create the environment (.venv) from the lock
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: requirements.lock pyproject.toml package-lock.json
 	@if [ -z "$(PYTHON)" ]; then echo "Click2Cart needs Python 3.11 or newer on the PATH, or make PYTHON=/path/to/python" >&2; exit 2; fi
-	@echo "[1/3] creating $(VENV) with $(PYTHON)"
+	@echo "[1/4] creating $(VENV) with $(PYTHON)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }
-	@echo "[2/3] installing what the lock names (a minute or two the first time)"
+	@echo "[2/4] installing what the lock names (a minute or two the first time)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@echo "[3/3] installing click2cart itself"
+	@echo "[3/4] installing click2cart itself"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "[4/4] fetching what pages take from npm"
+	@$(VENV)/bin/python -m web.front_end
 	@touch $@
 
 setup-spark: setup ## Add Apache Spark for `match run --engine spark` (needs Java 17 or newer; half a gigabyte)

@@ -22,10 +22,13 @@ from flask_babel import gettext as _
 from aggregator.domain.identifiers import shown_gtin
 from aggregator.domain.money import Money
 from aggregator.domain.products import DoubtfulView, MovedProduct, ProductCard, RelatedView, VariantView
+from aggregator.domain.unit_prices import UnitPrice
 from aggregator.domain.vocabulary import Availability, ItemCondition
 from aggregator.settings import Settings
 
-LANGUAGES = ("en",)
+# By their own names; Babel's catalogues of all but English are in web/translations.
+LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français"}
+LANGUAGE_COOKIE = "click2cart_language"
 STALE_AFTER = timedelta(hours=24)
 
 
@@ -50,26 +53,54 @@ def prepare(app: Flask, settings: Settings) -> None:
         leaf=leaf,
         sentence=sentence,
         plain_amount=plain_amount,
+        unit_price=unit_price,
+        attribute_name=attribute_name,
+        in_currency=in_currency,
     )
-    app.jinja_env.globals.update(asset=asset, picture=picture, product_path=product_path)
+    app.jinja_env.globals.update(
+        asset=asset,
+        picture=picture,
+        product_path=product_path,
+        vendored=vendored,
+        page_language=page_language,
+        languages=LANGUAGES,
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
 def visitors_locale(default: str) -> str:
-    """The visitor's first accepted locale in a language this site speaks: "en-GB" keeps British dates."""
+    """The language chosen here, else the visitor's first accepted one that this site speaks.
+
+    A region is kept ("en-GB" keeps British dates), also under a chosen language where the browser names one.
+    """
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     for tag, _quality in request.accept_languages:
         try:
             locale = Locale.parse(tag, sep="-")
         except (ValueError, UnknownLocaleError):
             continue
-        if locale.language in LANGUAGES:
+        if locale.language in LANGUAGES and chosen in {"", locale.language}:
             return str(locale)
-    return default
+    return chosen if chosen in LANGUAGES else default
+
+
+def page_language() -> str:
+    """What the page says its language is: "en-GB"."""
+    return str(get_locale() or "en").replace("_", "-")
 
 
 def money(value: Money | None) -> str:
     """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
     return "" if value is None else spaced(value.shown(str(get_locale() or "en")))
+
+
+def in_currency(amount: Decimal, currency: str | None) -> str:
+    """An amount whose currency may be unknown."""
+    return (
+        money(Money(amount, currency).rounded())
+        if currency
+        else str(format_decimal(amount, locale=get_locale()))
+    )
 
 
 def spaced(amount: str) -> str:
@@ -82,7 +113,7 @@ def number(value: int) -> str:
     return str(format_decimal(value, locale=get_locale()))
 
 
-def percent(share: float) -> str:
+def percent(share: float | Decimal) -> str:
     """A share of one; never rounded up to a certainty that nobody has."""
     return str(format_percent(min(share, 0.999) if share < 1 else 1, "#,##0.#%", locale=get_locale()))
 
@@ -192,6 +223,26 @@ def plain_amount(amount: Decimal | None) -> str:
     return "" if amount is None else format(amount, "f").removesuffix(".00")
 
 
+def unit_price(found: UnitPrice) -> str:
+    """What a unit costs: "€12.40 / kg"."""
+    units = {"kg": "kg", "100 g": "100 g", "l": "l", "100 ml": "100 ml", "piece": str(_("piece"))}
+    return f"{money(found.price)} / {units[found.unit]}"
+
+
+def attribute_name(name: str) -> str:
+    """What a quantity read from titles is called; a store's own name of an attribute stays as it is."""
+    words = {
+        "capacity": _("Capacity"),
+        "screen_size": _("Screen size"),
+        "volume": _("Volume"),
+        "weight": _("Weight"),
+        "power": _("Power"),
+        "colour": _("Colour"),
+        "size": _("Size"),
+    }
+    return str(words.get(name, name.replace("_", " ").capitalize()))
+
+
 # All that stands at a product's address: an id and a slug.
 Addressed = ProductCard | VariantView | RelatedView | DoubtfulView | MovedProduct
 
@@ -250,6 +301,16 @@ def asset(name: str) -> str:
     if current_app.debug:
         return url_for("static", filename=name)
     return url_for("static", filename=name, v=_digest(folder / name))
+
+
+def vendored(name: str) -> bool:
+    """Whether a file of a front-end package is there: pages work without, and `make setup` may have had no npm."""
+    return _is_there(Path(current_app.static_folder or "") / "vendor" / name)
+
+
+@cache
+def _is_there(path: Path) -> bool:
+    return path.is_file()
 
 
 @cache

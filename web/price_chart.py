@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
 from babel.dates import format_datetime
 
 from aggregator.domain.money import Money
+from aggregator.domain.price_history import lowest_line
 from aggregator.domain.products import PricePoint, PriceSeries
 from web.presenters import spaced
 
 WIDTH, HEIGHT = 1000, 300
 # Lines that get a colour and a dash pattern of their own; the others share a quiet one.
 DISTINCT_LINES = 5
+# More than this nobody can tell apart.
+MOST_LINES = 40
 SHORTEST_SPAN = timedelta(minutes=10)
 _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
@@ -53,10 +57,12 @@ class PriceChart:
 
 
 def price_chart(
-    history: Iterable[PriceSeries], currency: str, now: datetime, locale: str
+    history: Iterable[PriceSeries], currency: str, now: datetime, locale: str, days: int | None = None
 ) -> PriceChart | None:
-    """The chart of the series in that currency; None where there is nothing to draw."""
-    series = [one for one in history if one.currency == currency and any(p.is_available for p in one.points)]
+    """The chart of the series in that currency over so many days (None: all); None where there is nothing to draw."""
+    first = None if days is None else now - timedelta(days=days)
+    series = [_from(one, first) for one in history if one.currency == currency]
+    series = [one for one in series if any(point.is_available for point in one.points)]
     if not series:
         return None
     series.sort(key=_price_now)
@@ -68,7 +74,7 @@ def price_chart(
     amounts = [point.price for one in series for point in one.points if point.is_available]
     bottom, top, step = _scale(min(amounts), max(amounts))
     frame = _Frame(begin, now, bottom, top)
-    lowest = _lowest(series)
+    lowest = lowest_line(series)
     label_count = int((top - bottom) / step) + 1
     return PriceChart(
         lines=tuple(
@@ -86,7 +92,7 @@ def price_chart(
         ),
         times=_time_labels(begin, now, locale),
         begins_at=begins_at,
-        has_changes=any(len(one.points) > 1 for one in series),
+        has_changes=any(len(one.points) > 1 for one in series) or len(lowest) > 1,
         rows=tuple(
             sorted(
                 (
@@ -99,6 +105,24 @@ def price_chart(
             )
         ),
     )
+
+
+def chart_document(series: Sequence[PriceSeries]) -> dict[str, Any]:
+    """The series as JSON: points are [seconds since 1970, price as a string or null while it cannot be bought]."""
+    return {
+        "lowest": _points(lowest_line(series)),
+        "stores": [
+            {"name": one.store_name, "points": _points(one.points)}
+            for one in sorted(series, key=_price_now)[:MOST_LINES]
+        ],
+    }
+
+
+def _points(points: Iterable[PricePoint]) -> list[list[int | str | None]]:
+    return [
+        [int(point.recorded_at.timestamp()), str(point.price) if point.is_available else None]
+        for point in points
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +164,16 @@ def _price_now(series: PriceSeries) -> tuple[bool, Decimal, str]:
     return not last.is_available, last.price, series.store_name
 
 
-def _lowest(series: list[PriceSeries]) -> list[PricePoint]:
-    """The lowest price at each moment at which any price changed."""
-    events = sorted(
-        ((point.recorded_at, place, point) for place, one in enumerate(series) for point in one.points),
-        key=lambda event: event[:2],
+def _from(series: PriceSeries, first: datetime | None) -> PriceSeries:
+    """The series from then on; the price that stood at that moment begins there."""
+    if first is None:
+        return series
+    standing = [point for point in series.points if point.recorded_at <= first][-1:]
+    points = (
+        *(replace(point, recorded_at=first) for point in standing),
+        *(point for point in series.points if point.recorded_at > first),
     )
-    current: dict[int, PricePoint] = {}
-    found: list[PricePoint] = []
-    for at, (moment, place, point) in enumerate(events):
-        current[place] = point
-        if at + 1 < len(events) and events[at + 1][0] == moment:
-            continue
-        prices = [held.price for held in current.values() if held.is_available]
-        found.append(PricePoint(moment, min(prices, default=point.price), bool(prices)))
-    return found
+    return replace(series, points=points)
 
 
 def _scale(lowest: Decimal, highest: Decimal) -> tuple[Decimal, Decimal, Decimal]:

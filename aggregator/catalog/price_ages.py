@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.offers import AGES_AT, CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.catalog.product_summaries import refresh_products
-from aggregator.db.models import OfferCheckRow, OfferRow, ProductRow, StoreRow
+from aggregator.db.models import OfferCheckRow, OfferPriceRow, OfferRow, ProductRow, StoreRow
 
 
 def lowest_price_ages(session: Session, product_ids: Collection[str]) -> dict[str, datetime]:
@@ -28,6 +28,25 @@ def lowest_price_ages(session: Session, product_ids: Collection[str]) -> dict[st
             IS_FRESH_ENOUGH,
             OfferRow.price == ProductRow.lowest_price,
             OfferRow.price_currency == ProductRow.lowest_price_currency,
+        )
+        .group_by(ProductRow.public_id)
+    )
+    return dict(session.execute(query).all())
+
+
+def lowest_price_changes(session: Session, product_ids: Collection[str]) -> dict[str, datetime]:
+    """By public id, when an offer that asks the product's lowest price began to ask it."""
+    if not product_ids:
+        return {}
+    query = (
+        select(ProductRow.public_id, func.max(OfferPriceRow.recorded_at))
+        .join(OfferRow, OfferRow.product_id == ProductRow.id)
+        .join(OfferPriceRow, OfferPriceRow.offer_id == OfferRow.id)
+        .where(
+            ProductRow.public_id.in_(product_ids),
+            OfferRow.gone_at.is_(None),
+            OfferPriceRow.price == ProductRow.lowest_price,
+            OfferPriceRow.price_currency == ProductRow.lowest_price_currency,
         )
         .group_by(ProductRow.public_id)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,22 +11,20 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
+from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug
 from aggregator.catalog.product_evidence import (
     doubtful_products,
     offer_links,
     product_variants,
     related_products,
 )
-from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
-from aggregator.db.models import OfferCheckRow, OfferPriceRow, OfferRow, StoreRow
+from aggregator.db.models import OfferCheckRow, OfferRow, StoreRow
 from aggregator.domain.errors import NotFound
 from aggregator.domain.money import Money
 from aggregator.domain.products import (
     LinkView,
     MovedProduct,
     OfferView,
-    PricePoint,
-    PriceSeries,
     ProductDetail,
     ShippingEstimate,
 )
@@ -70,7 +67,6 @@ def get_product_detail(
         gtin=row["gtin"],
         mpn=row["mpn"],
         offers=tuple(ordered),
-        history=_history(session, row["id"]),
         variants=product_variants(session, row["id"], offer_ids),
         assumed_shipping=Money(assumed_shipping, currency).rounded() if currency else None,
         related=related_products(session, row["id"], offer_ids),
@@ -164,29 +160,3 @@ def _rank(view: OfferView, assumed_shipping: Decimal) -> tuple[object, ...]:
     can_be_bought = view.availability is None or view.availability.can_be_bought
     shipping = view.shipping.cost.amount if view.shipping else assumed_shipping
     return (not can_be_bought, view.price.currency, view.price.amount + shipping, view.store_name, view.id)
-
-
-def _history(session: Session, product_id: int) -> tuple[PriceSeries, ...]:
-    """Each store's price over time: the lowest where a store has several offers of the product."""
-    rows = session.execute(
-        select(
-            OfferRow.id,
-            StoreRow.name,
-            OfferPriceRow.price_currency,
-            OfferPriceRow.recorded_at,
-            OfferPriceRow.price,
-            OfferPriceRow.availability,
-        )
-        .join(OfferRow, OfferRow.id == OfferPriceRow.offer_id)
-        .join(StoreRow, StoreRow.id == OfferRow.store_id)
-        .where(OfferRow.product_id == product_id)
-        .order_by(StoreRow.name, OfferRow.id, OfferPriceRow.recorded_at)
-    )
-    series: defaultdict[tuple[int, str, str], list[PricePoint]] = defaultdict(list)
-    for offer_id, store_name, currency, recorded_at, price, availability in rows:
-        can_be_bought = availability is None or Availability(availability).can_be_bought
-        series[offer_id, store_name, currency].append(PricePoint(recorded_at, price, can_be_bought))
-    return tuple(
-        PriceSeries(store_name, currency, tuple(points))
-        for (_, store_name, currency), points in series.items()
-    )

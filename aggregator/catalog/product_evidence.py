@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.search import CARD_COLUMNS, product_card, product_slug
+from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug
 from aggregator.domain.money import Money
 from aggregator.domain.products import (
     DoubtfulView,

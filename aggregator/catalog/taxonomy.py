@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.locks import lock_catalogue
-from aggregator.catalog.search import CARD_COLUMNS, product_card
+from aggregator.catalog.product_cards import CARD_COLUMNS, product_card
 from aggregator.catalog.search_changes import record_search_changes
 from aggregator.db.models import AccountRow, AuditEntryRow, CategoryRuleRow, ProductRow
 from aggregator.domain.errors import InvalidInput, NotFound

@@ -1,38 +1,48 @@
-"""The product page: offers, history, and why they are taken for one product."""
+"""The product page: offers, history, why they are one product; its prices as JSON; reports of wrong matches."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, flash, jsonify, render_template, request, url_for
 from flask_babel import get_locale
+from flask_babel import gettext as _
 
-from aggregator.catalog.product_details import get_product_detail
+from aggregator.accounts.rate_limits import Limit
+from aggregator.catalog.product_pages import get_price_history, get_product_page
+from aggregator.catalog.reviews import report_wrong_match
 from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.products import MovedProduct, OfferView
-from web.context import CURRENCY, assumed_shipping, go_to
+from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, rate_limits
 from web.db import current_session
+from web.pictures import photo
 from web.presenters import product_key, product_path
-from web.price_chart import price_chart
+from web.price_chart import chart_document, price_chart
+from web.structured_data import absolute, product_document
+from web.variant_matrix import own_attributes, variant_matrix
 
 pages = Blueprint("products", __name__)
+RANGES: dict[str, int | None] = {"30d": 30, "90d": 90, "1y": 365, "all": None}
+_USUAL_RANGE = "90d"
+_REPORTS = Limit("wrong_match", 20, 3600)
 
 
 @pages.get("/products/<key>")
 def show(key: str) -> str | Response:
     """`key` is "id-slug"; the id decides, another slug is sent to the right one."""
-    public_id = key.partition("-")[0]
-    if not is_public_id(public_id):
-        raise NotFound("product", public_id)
-    detail = get_product_detail(current_session(), public_id, assumed_shipping=assumed_shipping())
-    if isinstance(detail, MovedProduct):
-        return moved_to(product_path(detail))
+    chosen = request.args.get("range", _USUAL_RANGE)
+    days = RANGES.get(chosen, RANGES[_USUAL_RANGE])
+    page = get_product_page(current_session(), _id_in(key), assumed_shipping=assumed_shipping(), days=days)
+    if isinstance(page, MovedProduct):
+        return moved_to(product_path(page))
+    detail = page.detail
     if key != product_key(detail.card):
         return moved_to(product_path(detail.card))
     currency = detail.card.lowest_price.currency if detail.card.lowest_price else CURRENCY
     return render_template(
         "products/show.html",
+        page=page,
         detail=detail,
         product=detail.card,
         fits_the_cart=any(
@@ -40,8 +50,38 @@ def show(key: str) -> str | Response:
         ),
         cart_currency=CURRENCY,
         best=next((offer for offer in detail.offers if can_be_bought(offer)), None),
-        chart=price_chart(detail.history, currency, datetime.now(UTC), str(get_locale() or "en")),
+        chart=price_chart(page.history, currency, datetime.now(UTC), str(get_locale() or "en"), days),
+        ranges=RANGES,
+        chosen_range=chosen if chosen in RANGES else _USUAL_RANGE,
+        matrix=variant_matrix(own_attributes(detail.offers), detail.variants),
+        address=absolute(product_path(detail.card)),
+        document=product_document(detail, photo(detail.card.image_url, 960)),
     )
+
+
+@pages.get("/products/<key>/prices.json")
+def prices(key: str) -> Response:
+    """The whole price history, for the chart that can be moved: steps by store and the lowest of all."""
+    history, currency = get_price_history(current_session(), _id_in(key))
+    series = [one for one in history if one.currency == currency]
+    return jsonify(currency=currency, **chart_document(series))
+
+
+@pages.post("/products/<key>/report")
+def report(key: str) -> Response:
+    """Somebody says that an offer is not this product: an operator looks at it."""
+    public_id = _id_in(key)
+    rate_limits().count(current_session(), _REPORTS, client() or "")
+    account = current_account()
+    report_wrong_match(
+        current_session(),
+        request.form.get("offer", ""),
+        request.form.get("other", ""),
+        request.form.get("words", ""),
+        account_id=account.account_id if account else None,
+    )
+    flash(_("Thank you. A person will look at it and decide; nothing changes until then."), "report")
+    return go_to(url_for("products.show", key=public_id))
 
 
 def can_be_bought(offer: OfferView) -> bool:
@@ -54,3 +94,10 @@ def moved_to(path: str) -> Response:
     response = go_to(path, 301)
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def _id_in(key: str) -> str:
+    public_id = key.partition("-")[0]
+    if not is_public_id(public_id):
+        raise NotFound("product", public_id)
+    return public_id

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import search_products
-from aggregator.catalog.stores import get_store_summary, list_stores
+from aggregator.catalog.stores import get_store, get_store_summary, list_stores
 from aggregator.domain.products import SearchQuery
 from web.db import current_session
 
@@ -22,9 +22,10 @@ def index() -> str:
 
 @pages.get("/<slug>")
 def show(slug: str) -> str:
-    """One store with some of its products."""
+    """One store: how fresh its range is, what it asks for shipping, some of its products."""
     session = current_session()
     store = get_store_summary(session, slug)
     page = search_products(session, SearchQuery(stores=(slug,), sorting="stores", limit=12))
     ages = lowest_price_ages(session, [product.id for product in page.products])
-    return render_template("stores/show.html", store=store, page=page, ages=ages)
+    shipping = get_store(session, slug).shipping
+    return render_template("stores/show.html", store=store, page=page, ages=ages, shipping=shipping)

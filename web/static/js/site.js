@@ -77,3 +77,75 @@ if (live) {
     if (place) live.querySelector(place)?.focus({ preventScroll: true });
   }, (Number(live.dataset.live) || 4) * 1000);
 }
+
+// What this browser remembers for its visitor alone: products seen of late, and those to compare.
+const kept = {
+  read(name) {
+    try {
+      const list = JSON.parse(localStorage.getItem(name) ?? "[]");
+      return Array.isArray(list) ? list : [];
+    } catch {
+      return [];
+    }
+  },
+  write(name, list) {
+    try {
+      localStorage.setItem(name, JSON.stringify(list));
+    } catch {
+      // Storage may be full or forbidden; nothing is remembered then.
+    }
+  },
+};
+const MOST_SEEN = 12;
+const MOST_COMPARED = 4;
+
+const recent = document.querySelector("[data-recent]");
+if (recent) {
+  const list = recent.querySelector(".recent-list");
+  for (const one of kept.read("seen")) {
+    if (typeof one?.path !== "string" || !one.path.startsWith("/products/")) continue;
+    const link = document.createElement("a");
+    link.href = one.path;
+    link.dir = "auto";
+    link.textContent = String(one.title);
+    const item = document.createElement("li");
+    item.append(link);
+    list.append(item);
+  }
+  recent.hidden = !list.children.length;
+  recent.querySelector("[data-forget]").addEventListener("click", () => {
+    kept.write("seen", []);
+    recent.hidden = true;
+  });
+}
+
+const seen = document.querySelector("[data-seen]");
+if (seen) {
+  const others = kept.read("seen").filter((one) => one?.id !== seen.dataset.seen);
+  const own = { id: seen.dataset.seen, title: seen.dataset.title, path: location.pathname };
+  kept.write("seen", [own, ...others].slice(0, MOST_SEEN));
+}
+
+document.querySelector("[data-share]")?.addEventListener("click", async ({ currentTarget: button }) => {
+  const url = button.dataset.share;
+  if (navigator.share) {
+    await navigator.share({ title: document.title, url }).catch(() => {});
+    return;
+  }
+  const words = button.querySelector("span");
+  const before = words.textContent;
+  await navigator.clipboard?.writeText(url);
+  words.textContent = button.dataset.shared;
+  setTimeout(() => (words.textContent = before), 1500);
+});
+
+// Without this a press on "Compare" begins a new comparison; with it the last ones are taken along.
+const compareLink = document.querySelector("a[data-compare]");
+compareLink?.addEventListener("click", () => {
+  const own = compareLink.dataset.compare;
+  const ids = [...kept.read("compared").filter((id) => /^[0-9a-z]+$/.test(id) && id !== own), own].slice(-MOST_COMPARED);
+  compareLink.search = new URLSearchParams({ ids: ids.join(",") });
+});
+if (location.pathname === "/compare") {
+  kept.write("compared", (new URLSearchParams(location.search).get("ids") ?? "").split(",").filter(Boolean));
+}
