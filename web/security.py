@@ -13,6 +13,9 @@ from aggregator.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
+# Bytes that forms with a file may have; all others have the application's MAX_CONTENT_LENGTH.
+LARGER_UPLOADS = {"profile.set_own_picture": 10_000_000}
+
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Put the guards before and after every request."""
@@ -30,13 +33,27 @@ def prepare(app: Flask, settings: Settings) -> None:
         return text, 400, {"Content-Type": "text/plain; charset=utf-8"}
 
     @app.before_request
+    def let_pictures_in() -> None:
+        if request.endpoint in LARGER_UPLOADS:
+            request.max_content_length = LARGER_UPLOADS[request.endpoint]
+
+    @app.before_request
     def refuse_null_characters() -> None:
         # PostgreSQL has no text with them, so nothing that holds one can be found or kept.
         values = (text for pairs in (request.args, request.form) for _name, text in pairs.items(multi=True))
         if "\0" in request.path or any("\0" in text for text in values):
             abort(400)
 
-    CSRFProtect(app)
+    # Asked for below: programs that use the API hold no form.
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    forms = CSRFProtect(app)
+
+    @app.before_request
+    def refuse_forged_requests() -> None:
+        if not request.path.startswith("/api/"):
+            forms.protect()
+        elif request.method not in {"GET", "HEAD", "OPTIONS"} and _comes_from_elsewhere(settings):
+            abort(403, "Pages of other sites may not do this in a visitor's name.")
 
     @app.after_request
     def guard(response: Response) -> Response:
@@ -58,6 +75,18 @@ def prepare(app: Flask, settings: Settings) -> None:
             headers["Cache-Control"] = response.headers.get("Cache-Control", "private, no-cache")
         response.headers.update(headers)
         return response
+
+
+def _comes_from_elsewhere(settings: Settings) -> bool:
+    """Whether a page of another site makes this request: browsers say whose page asks, and no page can change that.
+
+    Programs say nothing, and nobody can send them here with cookies that are not theirs.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+    own = {request.host, urlsplit(settings.site_url).netloc} - {""}
+    return urlsplit(origin).netloc not in own
 
 
 def secret_key(settings: Settings) -> bytes:
