@@ -38,6 +38,7 @@ from web.pages import (
     languages,
     matches,
     operations,
+    operations_categories,
     operations_quarantine,
     operations_runs,
     operations_settings,
@@ -120,6 +121,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         operations_runs,
         operations_stores,
         operations_settings,
+        operations_categories,
         operations_quarantine,
         operations_system,
     ):

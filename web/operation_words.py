@@ -137,6 +137,8 @@ def action_words(action: str) -> str:
         "run_cancelled": _("Run cancelled"),
         "run_discarded": _("Held run discarded"),
         "match_reported": _("Pair reported as wrong"),
+        "category_rule_set": _("Said what a category's path means"),
+        "category_rule_removed": _("Took back what a category's path means"),
         "store_added": _("Store added"),
         "store_imported": _("Settings imported"),
         "store_paused": _("Store paused"),

@@ -57,6 +57,7 @@ def sections() -> list[tuple[str, str, int]]:
         ("operations_runs.index", _("Runs"), 0),
         ("operations_quarantine.index", _("Quarantine"), 0),
         ("matches.index", _("Doubtful pairs"), 0),
+        ("operations_categories.index", _("Categories"), 0),
         ("operations_system.alarms", _("Alarms"), alarms),
         ("operations_system.workers", _("Workers"), 0),
         ("operations_system.audit_log", _("Audit log"), 0),
@@ -76,6 +77,7 @@ def section_of(endpoint: str | None) -> str | None:
         "operations_runs": "operations_runs.index",
         "operations_quarantine": "operations_quarantine.index",
         "matches": "matches.index",
+        "operations_categories": "operations_categories.index",
     }.get(blueprint)
 
 

@@ -197,6 +197,7 @@ def run_clock(settings: Settings) -> None:
             file_unfiled_products,
             forget_old_rows,
             hide_prices_too_old_to_show,
+            note_drops,
         )
 
         leadership = Leadership(context.sessions.kw["bind"])
@@ -226,6 +227,7 @@ def run_clock(settings: Settings) -> None:
         def led_ageing() -> None:
             if leadership.is_held():
                 hide_prices_too_old_to_show.send()
+                note_drops.send()
 
         scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
