@@ -149,7 +149,10 @@ class CartPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOffStep:
-    """One store's step of a checkout; `offer_ids` are its lines' offers, in their order."""
+    """One store's step of a checkout; `offer_ids` are its lines' offers, in their order.
+
+    `subtotal` counts the `coupon`, which the shopper enters at the store; `is_shipping_estimated`: nobody said it.
+    """
 
     id: str
     store_id: str
@@ -163,6 +166,8 @@ class HandOffStep:
     state: PartState
     opened_at: datetime | None
     settled_at: datetime | None
+    coupon: str | None = None
+    is_shipping_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

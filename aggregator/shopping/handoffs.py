@@ -303,6 +303,8 @@ def _hand_off_row(
             "item_urls": built.item_urls,
             "replaces_cart": built.replaces_cart,
             "is_affiliate": built.is_affiliate,
+            "coupon": planned.coupon,
+            "is_shipping_estimated": planned.shipping_basis == "estimated",
         },
         "lines": [
             {
@@ -347,6 +349,8 @@ def _step(row: Row[*tuple[Any, ...]]) -> HandOffStep:
         state=row.state,
         opened_at=row.opened_at,
         settled_at=row.settled_at,
+        coupon=row.link.get("coupon"),
+        is_shipping_estimated=row.link.get("is_shipping_estimated", False),
     )
 
 
