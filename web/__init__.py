@@ -18,6 +18,7 @@ from web import (
     search_place,
     security,
 )
+from web.api.v1 import auth as api_auth
 from web.api.v1 import products as api_products
 from web.pages import (
     account_data,
@@ -130,4 +131,5 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     app.register_blueprint(health.probes)
     app.register_blueprint(metrics.resource)
     app.register_blueprint(api_products.resources)
+    app.register_blueprint(api_auth.resources)
     return app

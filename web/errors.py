@@ -43,14 +43,15 @@ def prepare(app: Flask, _settings: Settings) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def problem(status: int, detail: str, *, title: str | None = None) -> Response:
-    """An RFC 9457 problem document."""
+def problem(status: int, detail: str, *, title: str | None = None, **more: str) -> Response:
+    """An RFC 9457 problem document; `more` are members of its own."""
     body = {
         "type": "about:blank",
         "title": title or HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
         "instance": request.path,
+        **more,
     }
     return Response(json.dumps(body), status, content_type="application/problem+json")
 

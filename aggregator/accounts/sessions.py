@@ -64,21 +64,7 @@ def enter(
     Always a new token (session fixation); the session of the token `replaces` ends. Raises SecondFactorNeeded where
     that proof alone is not enough.
     """
-    has_second = session.scalar(
-        select(AccountRow.totp_confirmed_at.is_not(None)).where(AccountRow.id == account_id)
-    )
-    if has_second and by in _SINGLE_FACTORS:
-        challenge = new_token()
-        session.execute(
-            insert(AccountChallengeRow).values(
-                purpose="second_factor",
-                account_id=account_id,
-                token_hash=token_hash(challenge),
-                opened_by=by,
-                expires_at=datetime.now(UTC) + _SECOND_FACTOR_LIFETIME,
-            )
-        )
-        raise SecondFactorNeeded(challenge)
+    require_second_factor(session, account_id, by=by)
     sign_out(session, replaces)
     token = new_token()
     session.execute(
@@ -94,6 +80,26 @@ def enter(
     )
     audit.record(session, account_id, "account.signed_in", public_id_of(session, account_id), by=by)
     return token
+
+
+def require_second_factor(session: Session, account_id: int, *, by: str) -> None:
+    """Raise SecondFactorNeeded, with a challenge to go on with, where the account asks for more than this proof."""
+    has_second = session.scalar(
+        select(AccountRow.totp_confirmed_at.is_not(None)).where(AccountRow.id == account_id)
+    )
+    if not has_second or by not in _SINGLE_FACTORS:
+        return
+    challenge = new_token()
+    session.execute(
+        insert(AccountChallengeRow).values(
+            purpose="second_factor",
+            account_id=account_id,
+            token_hash=token_hash(challenge),
+            opened_by=by,
+            expires_at=datetime.now(UTC) + _SECOND_FACTOR_LIFETIME,
+        )
+    )
+    raise SecondFactorNeeded(challenge)
 
 
 def find_signed_in(session: Session, session_token: str | None) -> SignedIn | None:

@@ -62,8 +62,12 @@ def _kept(retention: Retention) -> Iterator[tuple[str, str, timedelta]]:
     yield "probes", "created_at < :before", 30 * day
     yield "sign_in_links", "expires_at < :before", day
     yield "account_sessions", "expires_at < :before", day
+    yield "mailed_tokens", "expires_at < :before", day
+    yield "account_challenges", "expires_at < :before", day
+    yield "app_sign_ins", "expires_at < :before", day
     # An index that was away for longer is made anew; the newest row is where the others stand.
     yield "search_changes", "changed_at < :before and id < (select max(id) from search_changes)", 7 * day
+    yield "repeated_requests", "created_at < :before", day
     yield "rate_limits", "window_starts_at < :before", day
     yield "carts", "account_id is null and updated_at < :before", 90 * day
 

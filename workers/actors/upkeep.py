@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import dramatiq
 
+from aggregator.accounts.privacy import delete_due_accounts
 from aggregator.catalog.bulk_loading import validate_foreign_keys
 from aggregator.catalog.host_politeness import forget_old_hosts
 from aggregator.catalog.locks import lock_catalogue
@@ -28,6 +29,8 @@ def forget_old_rows() -> None:
     with context.sessions.begin() as session:
         forget_old_hosts(session)
         forget_old_checks(session)
+    with context.sessions.begin() as session:
+        delete_due_accounts(session)
     with context.sessions.begin() as session:
         validate_foreign_keys(session)
     deleted = True
