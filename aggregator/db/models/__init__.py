@@ -57,6 +57,7 @@ from aggregator.db.models.purchases import (
     PastedListRow,
     SharedBasketRow,
 )
+from aggregator.db.models.requests import RepeatedRequestRow
 from aggregator.db.models.search import SearchChangeRow
 from aggregator.db.models.shop_window import CategoryRuleRow, PictureRow, PriceDropRow
 from aggregator.db.models.stores import (
@@ -118,6 +119,7 @@ __all__ = [
     "RateLimitRow",
     "RecoveryCodeRow",
     "RefreshTokenRow",
+    "RepeatedRequestRow",
     "RobotsFileRow",
     "RunLogRow",
     "RunRow",

@@ -1,7 +1,7 @@
-"""Wishlists, alerts and what the API keeps"""
+"""Wishlists and alerts"""
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
