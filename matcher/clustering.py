@@ -69,7 +69,6 @@ def cluster(
     forbidding = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
-    one_per_store = not catalogue.statistics.stores_list_twice
     # Being forbidden to merge alone is no evidence against a cluster that others hold together.
     careful = np.where(
         clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
@@ -79,11 +78,10 @@ def cluster(
     within = np.flatnonzero((label[left] == label[right]) & (clipped > missing))
     within = within[np.argsort(label[left[within]], kind="stable")]
     leaning = (clipped + np.minimum(clipped, forbidding)) / 2
-    if one_per_store:
-        open_pairs = within[~settled.denied(left[within], right[within])]
-        leaning[open_pairs] -= _SHARE_OF_RIVALS * taken_by_rivals(
-            catalogue, left[open_pairs], right[open_pairs], clipped[open_pairs]
-        )
+    undenied = within[~settled.denied(left[within], right[within])]
+    leaning[undenied] -= _SHARE_OF_RIVALS * taken_by_rivals(
+        catalogue, left[undenied], right[undenied], clipped[undenied]
+    )
     leaning = np.maximum(leaning, missing)
     offers = np.argsort(label, kind="stable")
     offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
@@ -93,7 +91,7 @@ def cluster(
     def begun(part: Part) -> Merging:
         return Merging(
             part,
-            one_per_store=one_per_store,
+            one_per_store=not catalogue.statistics.stores_list_twice,
             missing=missing,
             floor=doubtful,
         )

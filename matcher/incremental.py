@@ -33,6 +33,7 @@ from matcher.index import CatalogueIndex, ScoredPairs, Segment
 from matcher.model import MatchModel
 from matcher.preparation import Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict, identifiers_of
+from matcher.rivals import taken_by_rivals
 
 
 def build_index(folder: Path, scoring: Scoring, keys: Mapping[str, str]) -> CatalogueIndex:
@@ -304,7 +305,14 @@ class _Surroundings:
             alike_right,
             {},
         )
-        fresh_scores, fresh_cautious = seen.judged(left, right)
+        fresh_scores, fresh_cautious, identified = seen.judged(left, right)
+        taken = taken_by_rivals(
+            self.catalogue,
+            everything.left,
+            everything.right,
+            np.concatenate([fresh_scores, self.stored.scores.astype(np.float64)]),
+        )
+        fresh_cautious = model.uncontested(fresh_cautious, identified, taken[: len(left)])
         scores = np.concatenate([fresh_scores, self.stored.scores[whole].astype(np.float64)])
         cautious = np.concatenate([fresh_cautious, self.stored.cautious[whole].astype(np.float64)])
         ranks = np.concatenate([ranks, self.stored.ranks[whole].astype(np.float64)])

@@ -14,12 +14,20 @@ from aggregator.domain.errors import InvalidInput
 from matcher.comparison import COMPARISONS, Comparison, Levels
 from matcher.context import CONTEXT_COMPARISONS, Scores
 from matcher.features import PAIR_FEATURES, Features
-from matcher.safety import LEAST_IF_IDENTIFIED, is_first_choice, is_identified, is_safe
-from matcher.standing import STANDING_FEATURES
+from matcher.preparation import Flags
+from matcher.safety import (
+    CONTESTED_FROM,
+    LEAST_IF_IDENTIFIED,
+    is_first_choice,
+    is_identified,
+    is_safe,
+)
+from matcher.standing import CLAIM_FEATURES, STANDING_FEATURES
 from matcher.trees import Forest
 
 ALL_COMPARISONS: tuple[Comparison, ...] = (*COMPARISONS, *CONTEXT_COMPARISONS)
-FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *STANDING_FEATURES)
+FEATURES: tuple[str, ...] = (*PAIR_FEATURES, *CLAIM_FEATURES, *STANDING_FEATURES)
+FIRST_OF_STANDING = len(FEATURES) - len(STANDING_FEATURES)
 _JUST_BELOW = 0.05  # log-odds
 _FAR_BELOW = 4.0  # log-odds
 SHIPPED_MODEL = Path(__file__).with_name("model.json")
@@ -127,10 +135,16 @@ class MatchModel:
         most[~safe & ~first] = log_odds(self.doubtful) - _FAR_BELOW
         return np.minimum(lifted, most)
 
+    def uncontested(self, cautious: Scores, identified: Flags, taken: Scores) -> Scores:
+        """`cautious` scores, no more than doubtful where rivals of the same store claim one of the two as well and
+        nothing identifies the pair; `taken` is what rivals take, in log-odds."""
+        in_question = ~identified & (taken >= CONTESTED_FROM)
+        return np.where(in_question, np.minimum(cautious, log_odds(self.doubtful)), cautious)
+
     def forest_values(self, features: Features) -> dict[str, Scores]:
         """What each forest adds to the log-odds of pairs (pairs x FEATURES)."""
         return {
-            "standing": self.standing.values(features[:, len(PAIR_FEATURES) :]),
+            "standing": self.standing.values(features[:, FIRST_OF_STANDING:]),
             "whole": self.whole.values(features),
         }
 

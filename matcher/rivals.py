@@ -2,41 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
-from matcher.context import Scores
 from matcher.preparation import Integers, PreparedCatalogue
 
-_ROUNDS = 10
+_Values = npt.NDArray[np.float64]
+_ROUNDS = 5
+_MOST = 20.0  # log-odds
 
 
-def taken_by_rivals(catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: Scores) -> Scores:
-    """How much lower, in log-odds, each pair is if an offer has at most one partner in each other store.
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How strongly offers claim partners in each other store, after what is left of them by their other choices.
 
-    An offer's claim on a partner counts as much as its own other choices in the partner's store leave of it: belief
-    propagation for matchings (Bayati, Shah, Sharma 2008), a fixed number of rounds, each pair's message the
-    geometric mean of two rounds. Four offers that fit four of another store equally well get a fourth each.
-    Zero where a store is unknown. A pair takes nothing from pairs that share no offer with it.
+    Belief propagation for matchings (Bayati, Shah, Sharma 2008), a fixed number of rounds, each message the geometric
+    mean of two: four offers that fit four of another store equally well get a fourth each, and an offer that another
+    one fits better hardly contests. `keys` name an offer and a store, `total` sums up the claims of that store's
+    offers on it; `pairs` name the pairs, `on_left` and `on_right` are the claim of each on either end.
     """
-    known = (catalogue.store[left] >= 0) & (catalogue.store[right] >= 0)
-    stores = int(catalogue.store.max(initial=-1)) + 1
-    of_left = _numbered(left * stores + catalogue.store[right])
-    of_right = _numbered(right * stores + catalogue.store[left])
-    odds = np.where(known, np.exp(scores), 0.0)
-    from_left, from_right = odds, odds
-    for _ in range(_ROUNDS):
-        left_over, right_over = _others(of_left, from_left), _others(of_right, from_right)
-        from_left = np.sqrt(from_left * odds / (1 + right_over))
-        from_right = np.sqrt(from_right * odds / (1 + left_over))
-    taken = np.log1p(_others(of_left, from_left)) + np.log1p(_others(of_right, from_right))
-    return np.where(known, taken, 0.0)
+
+    store: Integers
+    stores: int
+    keys: Integers
+    total: _Values
+    pairs: Integers
+    on_left: _Values
+    on_right: _Values
+
+    @classmethod
+    def of(cls, catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: _Values) -> Self:
+        """Claims by the log-odds of pairs, each pair once; pairs where a store is unknown claim nothing."""
+        store = catalogue.store
+        stores = int(store.max(initial=-1)) + 1
+        known = (store[left] >= 0) & (store[right] >= 0)
+        left, right, odds = left[known], right[known], np.exp(np.clip(scores[known], -_MOST, _MOST))
+        keys, group = np.unique(
+            np.concatenate([left * stores + store[right], right * stores + store[left]]), return_inverse=True
+        )
+        of_left, of_right = np.split(group.astype(np.int64), 2)
+
+        def summed(on_left: _Values, on_right: _Values) -> _Values:
+            total = np.bincount(of_left, on_left, len(keys)) + np.bincount(of_right, on_right, len(keys))
+            return np.asarray(total, dtype=np.float64)
+
+        on_left, on_right = odds, odds
+        for _ in range(_ROUNDS):
+            total = summed(on_left, on_right)
+            left_contested = np.maximum(total[of_left] - on_left, 0.0)
+            right_contested = np.maximum(total[of_right] - on_right, 0.0)
+            on_left = np.sqrt(on_left * odds / (1 + right_contested))
+            on_right = np.sqrt(on_right * odds / (1 + left_contested))
+        pairs = left * len(catalogue) + right
+        order = np.argsort(pairs, kind="stable")
+        return cls(
+            store, stores, keys, summed(on_left, on_right), pairs[order], on_left[order], on_right[order]
+        )
+
+    def taken(self, left: Integers, right: Integers) -> tuple[_Values, _Values]:
+        """What rivals of either offer take on the other one, in log-odds of the pairs: first on the offer that comes
+        first in the catalogue. Zero where nothing else in the store is claimed or a store is unknown."""
+        first, second = np.minimum(left, right), np.maximum(left, right)
+        place, found = _places(self.pairs, first * len(self.store) + second)
+        known = (self.store[left] >= 0) & (self.store[right] >= 0)
+        result = []
+        for one, other, own in ((first, second, self.on_left), (second, first, self.on_right)):
+            key, held = _places(self.keys, one * self.stores + self.store[other])
+            total = np.where(held & known, self.total[key] if len(self.keys) else 0.0, 0.0)
+            mine = np.where(found, own[place] if len(own) else 0.0, 0.0)
+            result.append(np.log1p(np.maximum(total - mine, 0.0)))
+        return result[0], result[1]
 
 
-def _numbered(keys: Integers) -> Integers:
-    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)
+def taken_by_rivals(
+    catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: _Values
+) -> _Values:
+    """What rivals take of each of the pairs, by their log-odds; nothing where stores list products twice."""
+    if catalogue.statistics.stores_list_twice:
+        return np.zeros(len(left), dtype=np.float64)
+    return np.asarray(np.add(*Claims.of(catalogue, left, right, scores).taken(left, right)))
 
 
-def _others(group: Integers, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The sum of each one's group without itself."""
-    return np.maximum(np.bincount(group, values)[group] - values, 0.0)
+def _places(known: Integers, wanted: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    """Where each wanted number is among the sorted known ones, and whether it is there."""
+    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    found = known[place] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)
+    return place, found

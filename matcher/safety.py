@@ -48,12 +48,13 @@ SUPPORTING: Mapping[str, tuple[str, ...]] = {
     "number": ("several_agree", "agree"),
     "edition": ("equal",),
     "colour": ("equal",),
+    "price": ("near",),
 }
 _LEAST_SUPPORT = 2
-_RIVAL_AS_GOOD = ("far_behind", "behind", "a_little_behind", "just_behind", "level")
+# From so much on that rivals of the same store take (log-odds, `matcher.rivals`) they are in question.
+CONTESTED_FROM = 1.0
 _RIVAL_BEHIND = ("ahead", "well_ahead", "far_ahead")
 _RIVAL_FAR_BEHIND = ("well_ahead", "far_ahead")
-_ONLY_FAR_AHEAD = ("well_ahead", "far_ahead", "alone")
 # Of titles alone: what each leaves over, as a share of the rarest word there can be, and how alike they are.
 _RARE_LEFT_OVER = 0.6
 _RARE_LEFT_OVER_AT_OTHER_PRICES = 0.45
@@ -61,7 +62,9 @@ _VERY_RARE_LEFT_OVER = 0.85
 _LEFT_OVER_BESIDE_AN_EDITION = 0.4
 _ALIKE = 0.7
 _RATHER_ALIKE = 0.6
+_NEARLY_THE_SAME = 0.9
 _SURE = 0.9
+_VERY_SURE = 0.95
 _SURE_DESPITE_OTHER_CODES = 0.8
 
 
@@ -74,27 +77,29 @@ def is_identified(levels: Levels) -> Flags:
 
 
 def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
-    """Whether pairs may be merged by themselves (pairs x ALL_COMPARISONS, pairs x FEATURES)."""
+    """Whether pairs may be merged by themselves (pairs x ALL_COMPARISONS, pairs x FEATURES), rivals left aside."""
     said = _said(levels)
     forbidden = np.zeros(len(levels), dtype=bool)
     for comparison, names in FORBIDDING.items():
         forbidden |= said(comparison, *names)
     # Each fits the other best and a rival of the same store clearly worse: then one of them may say more.
-    stands_out = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND) & ~said("brand", "different")
-    says_more = said("model_code", "equal_and_more") & stands_out
-    forbidden |= said("measure", "conflict") & ~(says_more | (said("model_code", "equal") & stands_out))
+    stands_out = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND)
+    says_more = said("model_code", "equal_and_more") & stands_out & ~said("brand", "different")
+    same_code = said("model_code", "equal") & stands_out
+    forbidden |= said("measure", "conflict") & ~(says_more | (same_code & ~said("brand", "different")))
     forbidden |= said("number", "conflict") & ~is_identified(levels)
-    # Where another offer of the same store fits as well, only an equal code tells which of them it is.
-    forbidden |= said("rival", *_RIVAL_AS_GOOD) & ~said("model_code", "equal", "equal_and_more")
     # An accessory names what it is for, and has a brand or a code of its own.
-    of_its_own = said("brand", "different") | (said("model_code", "equal_and_more") & ~says_more)
+    of_its_own = said("brand", "different") & ~same_code
+    of_its_own |= said("model_code", "equal_and_more") & ~says_more
     forbidden |= said("accessory", "only_one") & of_its_own
     forbidden |= (_feature(features, "sister_codes") > 0) & ~says_more
-    forbidden |= _is_other_code(said, probabilities)
-    forbidden |= ~is_identified(levels) & _leaves_too_much(said, features, probabilities)
+    own_number = _has_own_number(said, probabilities)
+    forbidden |= said("model_code", "conflict") & ~own_number
+    forbidden |= ~is_identified(levels) & _leaves_too_much(said, features, probabilities, own_number)
     support = np.zeros(len(levels), dtype=np.int8)
     for comparison, names in SUPPORTING.items():
         support += said(comparison, *names)
+    support += said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND)
     enough = (support >= _LEAST_SUPPORT) | said("gtin", "equal")
     return np.asarray(~forbidden & enough)
 
@@ -115,39 +120,40 @@ def is_first_choice(levels: Levels, features: Features) -> Flags:
     return np.asarray(~said("choice", "neither") | said("gtin", "equal") | same_code)
 
 
-def _is_other_code(said: _Said, probabilities: Scores) -> Flags:
-    """Whether the titles name different codes. A store's own article number is none of the maker's: where nothing
-    else comes near, the brand is the same and no number differs, two different codes may be such."""
-    own_number = (
-        said("choice", "mutual")
-        & said("rival", *_ONLY_FAR_AHEAD)
+def _has_own_number(said: _Said, probabilities: Scores) -> Flags:
+    """Whether one of two different codes may be a store's own article number and none of the maker's: nothing else
+    comes near, the brand is no other and no number differs."""
+    sure = (
+        said("rival", *_RIVAL_FAR_BEHIND, "alone")
         & said("brand", "equal")
-        & ~said("number", "conflict", "some_agree")
         & (probabilities >= _SURE_DESPITE_OTHER_CODES)
     )
-    return np.asarray(said("model_code", "conflict") & ~own_number)
+    sure |= said("rival", *_RIVAL_BEHIND, "alone") & ~said("brand", "different") & (probabilities >= _SURE)
+    return np.asarray(sure & said("choice", "mutual") & ~said("number", "conflict", "some_agree"))
 
 
-def _leaves_too_much(said: _Said, features: Features, probabilities: Scores) -> Flags:
+def _leaves_too_much(said: _Said, features: Features, probabilities: Scores, own_number: Flags) -> Flags:
     """Whether titles that share no rare code differ in what may be another product: rare words on both sides of
     titles that are not very alike, an edition word on one side beside other words, a rival nearly as good, or
     prices far apart."""
-    left_over = _feature(features, "rarest_unmatched_word_low")
-    measured = said("measure", "agree", "several_agree") & said("brand", "equal")
-    alone = (
-        said("choice", "mutual")
-        & said("rival", *_RIVAL_FAR_BEHIND)
-        & said("brand", "equal")
-        & (probabilities >= _SURE)
-    )
-    unlike = (left_over > _RARE_LEFT_OVER) & (_feature(features, "letter_likeness") < _ALIKE)
-    unlike &= ~(measured | alone)
+    left_over, alike = _feature(features, "rarest_unmatched_word_low"), _feature(features, "letter_likeness")
+    same_brand, other_brand = said("brand", "equal"), said("brand", "different")
+    measured = said("measure", "agree", "several_agree") & same_brand
+    far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND) & same_brand
+    ahead = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND) & ~other_brand
+    alone = (far_ahead & (probabilities >= _SURE)) | (ahead & (probabilities >= _VERY_SURE))
+    unlike = (left_over > _RARE_LEFT_OVER) & (alike < _ALIKE) & ~(measured | alone)
     dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
     edition = said("edition", "one_sided") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)
-    contested = said("rival", "just_ahead") & (_feature(features, "letter_likeness") < _RATHER_ALIKE)
-    # One code that is a part of the other says as much as a word left over says against it.
-    in_part = said("model_code", "one_contains_other")
-    return np.asarray(((unlike | dearer | edition | contested) & ~in_part) | said("price", "far"))
+    edition &= ~(far_ahead & (probabilities >= _VERY_SURE))
+    contested = said("rival", "just_ahead") & (alike < _RATHER_ALIKE)
+    # A code that is a part of the other, or ends otherwise where nothing else fits, says as much as a word left over.
+    ending = said("model_code", "other_ending") & said("choice", "mutual") & ~other_brand
+    ending &= said("rival", "just_ahead", *_RIVAL_BEHIND)
+    in_part = said("model_code", "one_contains_other") | ending
+    in_part |= said("model_code", "conflict") & own_number & (probabilities >= _SURE)
+    much = (unlike | dearer | edition | contested) & ~in_part
+    return np.asarray(much | (said("price", "far") & (alike < _NEARLY_THE_SAME)))
 
 
 def _feature(features: Features, name: str) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ from matcher.comparison import Levels
 from matcher.context import Contenders, Scores, context_levels, find_contenders, rival_scores
 from matcher.features import Features
 from matcher.preparation import Integers, PreparedCatalogue
+from matcher.rivals import Claims
 
 # All from ranking scores (log-odds before context). Margins are clipped to +-8; 9 stands for "none to compare with".
 STANDING_FEATURES: tuple[str, ...] = (
@@ -42,6 +43,9 @@ STANDING_FEATURES: tuple[str, ...] = (
     "mean_best_fit",
     "spread_of_best_fits",
 )
+
+# What rivals leave of a pair (`matcher.rivals`). Only the forest that sees the pair itself can tell when that counts.
+CLAIM_FEATURES: tuple[str, ...] = ("taken_by_rivals_low", "taken_by_rivals_high")
 
 # A pair is never less likely because of more of these.
 RISING_FEATURES: tuple[str, ...] = (
@@ -120,6 +124,7 @@ class Standing:
     """What the candidates' ranking scores say about each offer, beside their spread in the whole catalogue."""
 
     contenders: Contenders
+    claims: Claims
     mean: Scores
     deviation: Scores
     sorted_fits: Scores
@@ -153,6 +158,7 @@ class Standing:
         best = contenders.overall[np.isfinite(contenders.overall)]
         return cls(
             contenders=contenders,
+            claims=Claims.of(catalogue, pairs.left, pairs.right, scores),
             mean=mean,
             deviation=np.sqrt(np.maximum(square - mean * mean, 0)) + 0.5,
             sorted_fits=np.sort(offer * _SPAN - score),
@@ -170,8 +176,9 @@ class Standing:
     def features(
         self, catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: Scores
     ) -> Features:
-        """Features of any pairs, candidates or not, with their ranking scores: pairs x STANDING_FEATURES."""
-        result = np.empty((len(left), len(STANDING_FEATURES)), dtype=np.float32)
+        """Features of any pairs, candidates or not, with their ranking scores: pairs x (CLAIM_FEATURES,
+        STANDING_FEATURES)."""
+        result = np.empty((len(left), len(CLAIM_FEATURES) + len(STANDING_FEATURES)), dtype=np.float32)
         for start in range(0, len(left), _CHUNK):
             part = slice(start, start + _CHUNK)
             for column, values in enumerate(self._columns(catalogue, left[part], right[part], scores[part])):
@@ -202,6 +209,7 @@ class Standing:
         deviation = [
             np.clip((scores - self.mean[one]) / self.deviation[one], -_CLIP, _CLIP) for one in (left, right)
         ]
+        taken = [np.where(known, one, 0.0) for one in self.claims.taken(left, right)]
         better = [self._better_fits(one, scores) for one in (left, right)]
         chance_left, chance_right = self.chance[left], self.chance[right]
         joint = chance_left.multiply(chance_right)
@@ -212,6 +220,8 @@ class Standing:
         pairs_above = _read_off(spread.pairs_above, scores)
         alike_above = _read_off(spread.look_alikes_above, scores)
         return [
+            np.minimum(*taken),
+            np.maximum(*taken),
             np.clip(scores, -20, 20),
             np.minimum(*in_store),
             np.maximum(*in_store),

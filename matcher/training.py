@@ -13,9 +13,9 @@ from matcher.blocking import candidate_pairs
 from matcher.boosting import Examples, grow_trees
 from matcher.comparison import COMPARISONS, Levels, compare
 from matcher.context import Scores
-from matcher.features import PAIR_FEATURES, Features, pair_features
+from matcher.features import Features, pair_features
 from matcher.fitting import STATED_WEIGHTS, LevelExamples, fit_levels
-from matcher.model import ALL_COMPARISONS, FEATURES, MatchModel, Weights, log_odds
+from matcher.model import ALL_COMPARISONS, FEATURES, FIRST_OF_STANDING, MatchModel, Weights, log_odds
 from matcher.preparation import Integers, prepare
 from matcher.pseudo_catalogues import pseudo_catalogues
 from matcher.records import OfferRecord
@@ -26,10 +26,18 @@ from matcher.trees import Forest, scaled
 AUTOMATIC = 0.78
 DOUBTFUL = 0.1
 
+
 # The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
-_SHARE_OF_LEVELS = 0.25
-_SHARE_OF_STANDING = 0.5
-_SHARE_OF_WHOLE = 0.25
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    levels: float
+    standing: float
+    whole: float
+
+
+_SHARES = _Shares(levels=0.25, standing=0.5, whole=0.25)
+# Where labelled pairs are all there is, more can be learned from the pairs themselves: they are of the kind to judge.
+_SHARES_BY_LABELS_ALONE = _Shares(levels=0.1, standing=0.1, whole=0.8)
 _ROUNDS = 120
 _STANDING_SEEDS = (0, 1, 2)
 _WHOLE_SEEDS = (0, 1)
@@ -91,16 +99,19 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "", seed: i
                 changed = TrainingCatalogue(catalogue.name, records, truth=catalogue.truth)
                 seen.append(_seen(changed, ranker, is_pseudo=True))
     real = [source for source in seen if not source.is_pseudo]
+    labels_alone = all(source.chosen for source in real)
+    shares = _SHARES_BY_LABELS_ALONE if labels_alone else _SHARES
+    labels_on_trees = 1.0 if labels_alone else _INFLUENCE_OF_LABELS_ON_TREES
     prior, weights = fit_levels(ALL_COMPARISONS, [_with_context(source) for source in real])
     standing = grow_trees(
-        [_examples(source, len(PAIR_FEATURES)) for source in real],
+        [_examples(source, FIRST_OF_STANDING, labels_on_trees) for source in real],
         STANDING_FEATURES,
         RISING_FEATURES,
         rounds=_ROUNDS,
         seeds=[seed * 100 + one for one in _STANDING_SEEDS],
     )
     whole = grow_trees(
-        [_examples(source, 0) for source in seen],
+        [_examples(source, 0, labels_on_trees) for source in seen],
         FEATURES,
         RISING_FEATURES,
         rounds=_ROUNDS,
@@ -108,12 +119,12 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "", seed: i
     )
     model = MatchModel(
         version=version,
-        prior=round(_SHARE_OF_LEVELS * prior + (1 - _SHARE_OF_LEVELS) * _STARTING_LOG_ODDS, 3),
-        weights=_shared_out(weights),
+        prior=round(shares.levels * prior + (1 - shares.levels) * _STARTING_LOG_ODDS, 3),
+        weights=_shared_out(weights, shares.levels),
         ranking=ranking,
         ranking_prior=ranking_prior,
-        standing=Forest(STANDING_FEATURES, scaled(standing, _SHARE_OF_STANDING)),
-        whole=Forest(FEATURES, scaled(whole, _SHARE_OF_WHOLE)),
+        standing=Forest(STANDING_FEATURES, scaled(standing, shares.standing)),
+        whole=Forest(FEATURES, scaled(whole, shares.whole)),
         automatic=AUTOMATIC,
         doubtful=DOUBTFUL,
         trained_on=names,
@@ -126,11 +137,11 @@ def _ranker(prior: float, ranking: Weights) -> MatchModel:
     return MatchModel("", 0.0, {}, ranking, prior, nothing, nothing, AUTOMATIC, DOUBTFUL)
 
 
-def _shared_out(weights: Weights) -> Weights:
+def _shared_out(weights: Weights, share: float) -> Weights:
     """The levels' share of the average; what is stated by hand, because data are silent, counts in full."""
     return {
         comparison: {
-            level: weight if comparison in STATED_WEIGHTS else round(_SHARE_OF_LEVELS * weight, 3) + 0.0
+            level: weight if comparison in STATED_WEIGHTS else round(share * weight, 3) + 0.0
             for level, weight in levels.items()
         }
         for comparison, levels in weights.items()
@@ -202,10 +213,8 @@ def _informative(
     return np.concatenate([np.flatnonzero(certain), sample]), weight
 
 
-def _examples(source: _Seen, first_column: int) -> Examples:
-    influence = (
-        _INFLUENCE_OF_PSEUDO if source.is_pseudo else _INFLUENCE_OF_LABELS_ON_TREES if source.chosen else 1.0
-    )
+def _examples(source: _Seen, first_column: int, labels_on_trees: float) -> Examples:
+    influence = _INFLUENCE_OF_PSEUDO if source.is_pseudo else labels_on_trees if source.chosen else 1.0
     # Chosen pairs start from their own share of true ones, so that it teaches nothing about the prior.
     start = log_odds(min(max(source.true_share, 0.01), 0.99)) if source.chosen else _STARTING_LOG_ODDS
     return Examples(

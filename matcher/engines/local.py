@@ -17,9 +17,11 @@ from matcher.explanation import Evidence, explain_all
 from matcher.features import Features, pair_features
 from matcher.model import MatchModel, log_odds, probability_of
 from matcher.parallel import over_parts
-from matcher.preparation import CatalogueStatistics, Integers, PreparedCatalogue, prepare
+from matcher.preparation import CatalogueStatistics, Flags, Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict
 from matcher.relations import Relation, relations_between
+from matcher.rivals import taken_by_rivals
+from matcher.safety import is_identified
 from matcher.standing import ScoreSpread, Standing
 
 _PAIRS_AT_ONCE = 200_000
@@ -101,11 +103,12 @@ class Scoring:
         """Log-odds of any pairs of positions, candidates or not, seen beside the candidates."""
         return self.model.score(*self.seen(left, right))
 
-    def judged(self, left: Integers, right: Integers) -> tuple[Scores, Scores]:
-        """Log-odds as `scores_of` gives them, and those that merging without a person goes by."""
+    def judged(self, left: Integers, right: Integers) -> tuple[Scores, Scores, Flags]:
+        """Log-odds as `scores_of` gives them, those that merging without a person goes by, rivals left aside, and
+        whether an identifier or a rare code says that they are one."""
         levels, features = self.seen(left, right)
         scores = self.model.score(levels, features)
-        return scores, self.model.cautious(scores, levels, features)
+        return scores, self.model.cautious(scores, levels, features), is_identified(levels)
 
 
 def score_candidates(
@@ -131,15 +134,15 @@ def score_candidates(
     alike_ranks = ranked(pairs.alike_left, pairs.alike_right)
     scoring = seen_together(catalogue, model, pairs, ranks, alike_ranks, spread)
 
-    def judged(start: int, end: int) -> tuple[Scores, Scores]:
+    def judged(start: int, end: int) -> tuple[Scores, Scores, Flags]:
         return scoring.judged(pairs.left[start:end], pairs.right[start:end])
 
     parts = list(over_parts(judged, len(pairs), _PAIRS_AT_ONCE, processes))
-    return replace(
-        scoring,
-        scores=_together(scores for scores, _ in parts),
-        cautious=_together(cautious for _, cautious in parts),
-    )
+    scores = _together(scores for scores, _, _ in parts)
+    cautious = _together(cautious for _, cautious, _ in parts)
+    identified = np.concatenate([np.empty(0, dtype=bool), *(identified for _, _, identified in parts)])
+    taken = taken_by_rivals(catalogue, pairs.left, pairs.right, scores)
+    return replace(scoring, scores=scores, cautious=model.uncontested(cautious, identified, taken))
 
 
 def seen_together(

@@ -112,7 +112,8 @@ def test_what_plainly_differs_is_never_merged_without_a_person(changed: str, exp
     scoring = judged(headphones("a", "Sony WH-1000XM4 wireless headphones black"), headphones("b", changed))
     seen = scoring.seen(scoring.pairs.left, scoring.pairs.right)
     assert is_safe(*seen, probability_of(scoring.scores)).tolist() == [expected]
-    assert (scoring.cautious[0] >= scoring.scores[0]) == (expected or scoring.scores[0] <= log_odds(scoring.model.doubtful))
+    doubtful = log_odds(scoring.model.doubtful)
+    assert (scoring.cautious[0] >= scoring.scores[0]) == (expected or scoring.scores[0] <= doubtful)
 
 
 def test_one_piece_of_evidence_is_too_little_but_a_bar_code_is_enough() -> None:
