@@ -35,6 +35,10 @@ def test_measures_are_not_codes(title: str, measure: tuple[str, str]) -> None:
         ("Print Master v17 for Windows XP SP2", set()),
         ("Screen 600x600 4k HDR10 DVB", set()),
         ("Lap desktop 30pk", set()),
+        ("Sony LCS-TWA/B Cyber-shot Case - LCSTWAB", {"lcstwab"}),
+        ("Speck SeeThru Case - MBA-CLR-SEE", {"mbaclrsee"}),
+        ("SONY LCSTWAB CASE", set()),
+        ("External DVD-RW writer, SCHWARZ", set()),
     ],
 )
 def test_codes_with_and_without_separators_are_one(title: str, codes: set[str]) -> None:
