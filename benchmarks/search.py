@@ -1,126 +1,243 @@
-"""Search over a million products, made of real titles: p50 and p95 of one page with its facets."""
+"""Search over a million products: the index, naive PostgreSQL and bare tantivy, and the page over HTTP."""
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import os
 import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
-from sqlalchemy import text
+import psutil
+from sqlalchemy.orm import Session
+from tantivy import Occur, Query
 
-from aggregator.catalog.search import search_products
-from aggregator.db.copy import copy_rows
+from aggregator.catalog.search import search_products, suggest
+from aggregator.catalog.search_database import search_database
+from aggregator.catalog.search_index import IndexPlace, SearchIndex
+from aggregator.catalog.search_sync import rebuild
+from aggregator.db.session import Sessions
 from aggregator.domain.products import SearchQuery
-from aggregator.domain.search_words import search_vector
+from aggregator.domain.search_words import query_words
 from benchmarks.scratch import Stopwatch, percentiles, print_table, scratch_database
-from fixtures.demo.catalogue import CATALOGUES, read_catalogue
+from benchmarks.search_catalogue import all_titles, fill
+from benchmarks.search_quality import edited
+from web import search_address
+from web.db import database_address
 
-COLUMNS = (
-    "public_id", "title", "brand", "category", "updated_at", "offer_count", "store_count", "store_ids",
-    "is_available", "lowest_price", "lowest_price_currency", "search_vector",
+PORT = 5501
+_KINDS = (
+    "words alone", "price limit", "lowest total", "price, available", "brands", "store, attribute", "category",
+    "misspelt",
 )  # fmt: skip
 
 
-def all_titles() -> list[str]:
-    """Every title that the demo stores show."""
-    return sorted(
-        {product.title for path in CATALOGUES.glob("*.jsonl") for product in read_catalogue(path.stem)}
-    )
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query and what is particular about it."""
+
+    kind: str
+    query: SearchQuery
 
 
-def products(count: int, rng: random.Random) -> list[tuple[object, ...]]:
-    """Rows of products: a real title with one word swapped and a number of its own, real-looking facets."""
-    titles = all_titles()
-    words = sorted({word for title in titles for word in title.split() if word.isalpha() and len(word) > 2})
-    brands = [f"Brand {number}" for number in range(2_000)]
-    rows = []
-    for number in range(count):
-        parts = rng.choice(titles).split()
-        parts[rng.randrange(len(parts))] = rng.choice(words)
-        title = " ".join([*parts, f"{rng.choice('ABCDEFGHKLMN')}{number:06d}"])
-        brand = brands[min(int(rng.expovariate(0.01)), 1_999)]
-        stores = rng.sample(range(1, 41), min(1 + int(rng.expovariate(0.8)), 10))
-        rows.append(
-            (
-                f"p{number:011d}",
-                title,
-                brand,
-                f"Category {min(int(rng.expovariate(0.05)), 199)}",
-                "2026-01-01T00:00:00+00:00",
-                len(stores),
-                len(stores),
-                "{" + ",".join(map(str, stores)) + "}",
-                rng.random() < 0.9,
-                Decimal(int(rng.lognormvariate(4, 1) * 100)).scaleb(-2),
-                "EUR",
-                search_vector(title, brand, None, []),
-            )
-        )
-    return rows
-
-
-def queries(count: int, rng: random.Random) -> list[SearchQuery]:
-    """One to three words of real titles, half of them with a filter or another order."""
+def queries(count: int, seed: int = 11) -> list[Asked]:
+    """One to three words of real titles; every kind of filter and order, and an eighth misspelt."""
+    rng = random.Random(seed)
     titles = all_titles()
     made = []
-    for _ in range(count):
-        words = [word for word in rng.choice(titles).split() if word.isalnum() and len(word) > 2] or ["tv"]
-        chosen = " ".join(rng.sample(words, min(rng.randint(1, 3), len(words))))
-        kind = rng.randrange(4)
-        made.append(
-            SearchQuery(
-                text=chosen,
-                max_price=Decimal(80) if kind == 1 else None,
-                sorting="price" if kind == 2 else "relevance",
-                brands=("Brand 1", "Brand 7") if kind == 3 else (),
-            )
-        )
+    for number in range(count):
+        words = [word for word in query_words(rng.choice(titles)) if len(word) > 2] or ["tv"]
+        chosen = rng.sample(words, min(rng.randint(1, 3), len(words)))
+        kind = _KINDS[number % len(_KINDS)]
+        if kind == "misspelt":
+            letters = [place for place, word in enumerate(chosen) if sum(map(str.isalpha, word)) > 3]
+            if letters:
+                place = rng.choice(letters)
+                chosen[place] = edited(chosen[place], rng)
+        query = SearchQuery(text=" ".join(chosen), assumed_shipping=Decimal("5.90"))
+        changes: dict[str, dict[str, object]] = {
+            "price limit": {"max_price": Decimal(80)},
+            "lowest total": {"sorting": "total"},
+            "price, available": {"sorting": "price", "available_only": True},
+            "brands": {"brands": ("Brand 1", "Brand 7", "Brand 30")},
+            "store, attribute": {"stores": ("s3", "s9"), "attributes": ("colour:Black", "colour:White")},
+            "category": {"categories": ("televisions", "dishwashers"), "min_price": Decimal(20), "sorting": "-price"},
+        }  # fmt: skip
+        made.append(Asked(kind, replace(query, **changes.get(kind, {}))))  # type: ignore[arg-type]  # a table of fields
     return made
 
 
+def timed(asked: Sequence[Asked], ask: Callable[[SearchQuery], int]) -> tuple[list[float], list[int]]:
+    """(seconds, hits) of each."""
+    for one in asked[:40]:
+        ask(one.query)
+    seconds, hits = [], []
+    for one in asked:
+        with Stopwatch() as watch:
+            hits.append(ask(one.query))
+        seconds.append(watch.wall)
+    return seconds, hits
+
+
+def measure_queries(session: Session, index: SearchIndex, count: int) -> None:
+    """The use case as pages call it, by kind of query, and the peers."""
+    asked = queries(count)
+    seconds, hits = timed(asked, lambda query: search_products(session, query, index).total)
+    rows = []
+    for kind in (*_KINDS, "all"):
+        some = [spent for one, spent in zip(asked, seconds, strict=True) if kind in {one.kind, "all"}]
+        p50, p95 = percentiles(some)
+        rows.append((f"index, {kind}", len(some), f"{p50:.1f}", f"{p95:.1f}", f"{max(some) * 1000:.0f}"))
+    few = [one for one in asked if one.kind != "misspelt"][: max(count // 8, 40)]
+    for name, ask in (
+        ("naive PostgreSQL", _ask_database(session)),
+        ("bare tantivy: 24 hits, no facets", _bare(index)),
+    ):
+        spent, _ = timed(few, ask)
+        p50, p95 = percentiles(spent)
+        rows.append((name, len(few), f"{p50:.1f}", f"{p95:.1f}", f"{max(spent) * 1000:.0f}"))
+    typed = [one.query.text[: max(3, len(one.query.text) - 2)] for one in asked]
+    with_time = []
+    for words in typed:
+        with Stopwatch() as watch:
+            suggest(session, words, index)
+        with_time.append(watch.wall)
+    p50, p95 = percentiles(with_time)
+    rows.append(
+        ("suggestions while typing", len(typed), f"{p50:.1f}", f"{p95:.1f}", f"{max(with_time) * 1000:.0f}")
+    )
+    hits.sort()
+    print_table(
+        "Searches: a page of 24 with its total and all facets",
+        ("what", "queries", "p50 ms", "p95 ms", "max ms"),
+        rows,
+        note=f"Products found: p50 {hits[len(hits) // 2]:,}, p95 {hits[int(len(hits) * 0.95)]:,}, most {hits[-1]:,}.",
+    )
+
+
+def _ask_database(session: Session) -> Callable[[SearchQuery], int]:
+    return lambda query: search_database(session, query).total
+
+
+def _bare(index: SearchIndex) -> Callable[[SearchQuery], int]:
+    view = index.view()
+    assert view is not None
+
+    def ask(query: SearchQuery) -> int:
+        words = [
+            (Occur.Must, Query.term_query(view.schema, "title", word, "freq"))
+            for word in query_words(query.text)
+        ]
+        result = view.searcher.search(Query.boolean_query(words), 24)
+        return int(result.count)  # type: ignore[attr-defined]  # its stubs leave it out
+
+    return ask
+
+
+@contextmanager
+def serving(address: str, data_dir: Path) -> Iterator[psutil.Process]:
+    """The production server on this database, ready."""
+    environment = {
+        **os.environ, "DATABASE_URL": address, "CLICK2CART_DATA_DIR": str(data_dir), "PORT": str(PORT),
+        "CLICK2CART_WEB_WORKERS": "1",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("click2cart")), "web"], env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(300):
+            try:
+                http.client.HTTPConnection("127.0.0.1", PORT, timeout=5).request("GET", "/readyz")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def measure_site(sessions: Sessions, data_dir: Path, count: int) -> None:
+    """The whole page over HTTP from the production server, one after the other and by four at once."""
+    paths = [
+        search_address.address(replace(one.query, assumed_shipping=Decimal(0)))
+        for one in queries(count, seed=12)
+    ]
+    rows = []
+    with serving(database_address(sessions), data_dir) as server:
+        _visit(paths[:40])
+        for name, clients in (("one visitor", 1), ("four visitors", 4)):
+            parts = [paths[one::clients] for one in range(clients)]
+            before, began = _cpu(server), time.perf_counter()
+            with ThreadPoolExecutor(clients) as pool:
+                visits = [visit for part in pool.map(_visit, parts) for visit in part]
+            wall, cpu = time.perf_counter() - began, _cpu(server) - before
+            p50, p95 = percentiles([seconds for seconds, _ in visits])
+            answers = dict(Counter(status for _, status in visits))
+            rows.append(
+                (
+                    f"search page, {name}", len(visits), f"{p50:.1f}", f"{p95:.1f}", f"{len(visits) / wall:.0f}",
+                    f"{len(visits) / cpu:.0f}", answers,
+                )
+            )  # fmt: skip
+    print_table(
+        "The search page over HTTP (Granian, one process)",
+        ("page", "requests", "p50 ms", "p95 ms", "requests a second", "requests a CPU second", "answers"),
+        rows,
+        note="CPU of the serving processes; the database's is apart.",
+    )
+
+
+def _visit(paths: Sequence[str]) -> list[tuple[float, int]]:
+    """(seconds, status) of each page, by one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    visits = []
+    for path in paths:
+        with Stopwatch() as watch:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+        visits.append((watch.wall, answer.status))
+    return visits
+
+
+def _cpu(process: psutil.Process) -> float:
+    return sum(
+        one.cpu_times().user + one.cpu_times().system for one in [process, *process.children(recursive=True)]
+    )
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--products", type=int, default=1_000_000)
-    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--queries", type=int, default=800)
     arguments = parser.parse_args()
-    rng = random.Random(7)
-    with scratch_database() as sessions:
-        with sessions.begin() as session:
-            copy_rows(
-                session,
-                "stores",
-                ("public_id", "slug", "name", "url", "platform", "crawl_interval"),
-                (
-                    (f"s{number}", f"s{number}", f"Store {number}", "https://s.example", "generic", 60)
-                    for number in range(1, 41)
-                ),
-            )
+    with scratch_database() as sessions, tempfile.TemporaryDirectory(prefix="c2c-search-") as folder:
+        data_dir = Path(folder)
         with Stopwatch() as loading:
-            for _ in range(0, arguments.products, 50_000):
-                with sessions.begin() as session:
-                    rows = products(min(50_000, arguments.products), rng)
-                    shift = session.scalar(text("select count(*) from products")) or 0
-                    copy_rows(session, "products", COLUMNS, ((f"{shift}{row[0]}", *row[1:]) for row in rows))
-        with sessions.kw["bind"].connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("vacuum analyze products"))
+            fill(sessions, arguments.products)
+        place = IndexPlace.at(data_dir)
+        with Stopwatch() as building:
+            rebuild(sessions, place)
+        size = sum(path.stat().st_size for path in place.folder.rglob("*") if path.is_file())
+        print(
+            f"{arguments.products:,} products loaded in {loading.wall:.0f} s; the index made in {building.wall:.0f} s"
+            f" ({building.cpu:.0f} CPU s), {size / 1e6:.0f} MB"
+        )
         with sessions() as session:
-            asked = queries(arguments.queries, rng)
-            for query in asked[:20]:
-                search_products(session, query)
-            seconds, found = [], []
-            for query in asked:
-                with Stopwatch() as watch:
-                    found.append(search_products(session, query).total)
-                seconds.append(watch.wall)
-    p50, p95 = percentiles(seconds)
-    found.sort()
-    print_table(
-        f"Search over {arguments.products:,} products: a page of 24 with total and three facets",
-        ("queries", "p50 ms", "p95 ms", "hits p50", "hits p95"),
-        [(len(asked), f"{p50:.1f}", f"{p95:.1f}", found[len(found) // 2], found[int(len(found) * 0.95)])],
-        note=f"Loaded in {loading.wall:.0f} s.",
-    )
+            measure_queries(session, SearchIndex(place), arguments.queries)
+        measure_site(sessions, data_dir, arguments.queries)
 
 
 if __name__ == "__main__":

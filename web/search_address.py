@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
 
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from aggregator.domain.errors import InvalidInput
-from aggregator.domain.money import Money
-from aggregator.domain.products import SORTINGS, Facet, SearchQuery, Sorting
-from web.categories import category_key
-from web.presenters import leaf, money
+from aggregator.domain.products import SORTINGS, FacetName, SearchQuery, Sorting
 
 PATH = "/search"
 LONGEST_TEXT = 200
 MOST_CHOICES = 30
-_FIELDS = {"brand": "brands", "category": "categories", "store": "stores"}
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One choice that is in force: what it says, and the address without it."""
-
-    label: str
-    without: str
+# Each facet's name in the address, and the query's field; in the order of the page.
+FIELDS: dict[FacetName, str] = {
+    "category": "categories",
+    "brand": "brands",
+    "store": "stores",
+    "attribute": "attributes",
+    "condition": "conditions",
+}
 
 
 def read_query(parameters: MultiDict[str, str]) -> SearchQuery:
@@ -43,10 +37,13 @@ def read_query(parameters: MultiDict[str, str]) -> SearchQuery:
         brands=_choices(parameters, "brand"),
         categories=_choices(parameters, "category"),
         stores=_choices(parameters, "store"),
+        conditions=_choices(parameters, "condition"),
+        attributes=tuple(one for one in _choices(parameters, "attribute") if ":" in one),
         min_price=lowest,
         max_price=highest,
         available_only=parameters.get("available") == "1",
         sorting=sorting,
+        as_typed=parameters.get("exact") == "1",
         cursor=parameters.get("cursor") or None,
     )
 
@@ -72,7 +69,7 @@ def address(query: SearchQuery, path: str = PATH, **more: str) -> str:
 def parameters(query: SearchQuery, *, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """The query as (name, value) pairs without its cursor, for addresses and a form's hidden fields."""
     pairs = [("q", query.text)] if query.text else []
-    for name, field in _FIELDS.items():
+    for name, field in FIELDS.items():
         pairs.extend((name, value) for value in getattr(query, field))
     if query.min_price is not None:
         pairs.append(("min", format(query.min_price, "f")))
@@ -82,6 +79,8 @@ def parameters(query: SearchQuery, *, without: tuple[str, ...] = ()) -> list[tup
         pairs.append(("available", "1"))
     if query.sorting != "relevance":
         pairs.append(("sort", query.sorting))
+    if query.as_typed:
+        pairs.append(("exact", "1"))
     return [pair for pair in pairs if pair[0] not in without]
 
 
@@ -90,37 +89,17 @@ def changed(query: SearchQuery, **changes: Any) -> str:
     return address(replace(query, **{"cursor": None, **changes}))
 
 
-def toggled(query: SearchQuery, facet: str, *values: str) -> str:
+def toggled(query: SearchQuery, facet: FacetName, *values: str) -> str:
     """The address with one choice of a facet put in or taken out; a choice may stand for several values."""
-    field = _FIELDS[facet]
+    field = FIELDS[facet]
     chosen: tuple[str, ...] = getattr(query, field)
     kept = tuple(one for one in chosen if one not in values)
     return changed(query, **{field: kept if len(kept) < len(chosen) else (*chosen, *values)})
 
 
-def chips(query: SearchQuery, facets: tuple[Facet, ...], currency: str) -> list[Chip]:
-    """Every choice in force, in the order of the page."""
-    labels: Mapping[tuple[str, str], str] = {
-        (facet.name, value.value): value.label for facet in facets for value in facet.values
-    }
-    found = []
-    for name, field in _FIELDS.items():
-        alike: dict[Hashable, list[str]] = {}
-        for value in getattr(query, field):
-            key = category_key(value) if name == "category" else value
-            alike.setdefault(key, []).append(value)
-        for values in alike.values():
-            label = labels.get((name, values[0]), values[0])
-            found.append(Chip(leaf(label) if name == "category" else label, toggled(query, name, *values)))
-    if query.min_price is not None:
-        shown = money(Money(query.min_price, currency))
-        found.append(Chip(_("from %(price)s", price=shown), changed(query, min_price=None)))
-    if query.max_price is not None:
-        shown = money(Money(query.max_price, currency))
-        found.append(Chip(_("up to %(price)s", price=shown), changed(query, max_price=None)))
-    if query.available_only:
-        found.append(Chip(_("can be bought now"), changed(query, available_only=False)))
-    return found
+def without_filters(query: SearchQuery) -> str:
+    """The address of the words alone, in the same order."""
+    return address(SearchQuery(text=query.text, sorting=query.sorting, as_typed=query.as_typed))
 
 
 def _line(text: str) -> str:

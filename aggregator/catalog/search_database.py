@@ -153,7 +153,7 @@ def browse_database(session: Session, limit: int) -> HomePage:
         text(
             "select coalesce(category_key, category) as filed, count(*) from products"
             " where offer_count > 0 and coalesce(category_key, category) is not null"
-            ' group by 1 order by count(*) desc, filed collate "C" limit 16'
+            ' group by 1 order by count(*) desc, coalesce(category_key, category) collate "C" limit 16'
         )
     )
     return HomePage(

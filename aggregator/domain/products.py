@@ -14,6 +14,8 @@ from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind
 Sorting = Literal["relevance", "total", "price", "-price", "unit", "drop", "stores", "newest"]
 SORTINGS: tuple[Sorting, ...] = ("relevance", "total", "price", "-price", "unit", "drop", "stores", "newest")
 
+FacetName = Literal["brand", "category", "store", "condition", "attribute", "price"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
@@ -57,7 +59,7 @@ class Facet:
     `about` names the attribute where `name` is "attribute". The values of "price" are ranges "20-50", "500-".
     """
 
-    name: Literal["brand", "category", "store", "condition", "attribute", "price"]
+    name: FacetName
     values: tuple[FacetValue, ...]
     about: str = ""
 

@@ -1,37 +1,97 @@
-"""Results with facets, sorting and paging; the whole state is in the address."""
+"""Results with facets, sorting and paging, all of it in the address; suggestions; how results are ordered."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from aggregator.catalog.price_ages import lowest_price_ages
-from aggregator.catalog.search import search_products
+from aggregator.catalog.search import find_identified, search_products, suggest
+from aggregator.catalog.search_prices import recent_prices
+from aggregator.domain.money import Money
+from aggregator.domain.products import ProductCard, SearchQuery
+from aggregator.domain.taxonomy import categories
 from web import search_address
-from web.categories import merged_categories
-from web.context import CURRENCY
+from web.category_tree import category_name
+from web.context import CURRENCY, assumed_shipping, go_to
 from web.db import current_session
+from web.presenters import leaf, money, number, product_path
+from web.search_choices import chips, facet_groups
+from web.search_place import search_index
 
 pages = Blueprint("search", __name__)
+_SHORTEST_SUGGESTED = 2
 
 
 @pages.get("/search")
-def show() -> str:
-    """One page of results."""
+def show() -> str | Response:
+    """One page of results; an identifier leads straight to its product."""
     session = current_session()
-    page = search_products(session, search_address.read_query(request.args))
+    asked = search_address.read_query(request.args)
+    if asked == SearchQuery(text=asked.text):
+        identified = find_identified(session, asked.text, search_index())
+        if identified is not None:
+            return go_to(product_path(identified), 302)
+    page = search_products(session, replace(asked, assumed_shipping=assumed_shipping()), search_index())
     query = page.query
+    product_ids = [product.id for product in page.products]
     return render_template(
         "search/show.html",
         page=page,
         query=query,
-        ages=lowest_price_ages(session, [product.id for product in page.products]),
-        categories=merged_categories(
-            value for facet in page.facets if facet.name == "category" for value in facet.values
-        ),
-        chips=search_address.chips(query, page.facets, CURRENCY),
+        ages=lowest_price_ages(session, product_ids),
+        recent=recent_prices(session, product_ids),
+        groups=facet_groups(query, page.facets, CURRENCY),
+        chips=chips(query, page.facets, CURRENCY),
         address=search_address,
         currency=CURRENCY,
+        assumed=Money(query.assumed_shipping, CURRENCY),
         next_page=page.next_cursor and search_address.address(replace(query, cursor=page.next_cursor)),
     )
+
+
+@pages.get("/search/suggestions")
+def suggestions() -> Response:
+    """What may be meant by what is being typed, for the search field."""
+    text = search_address.read_query(request.args).text
+    found = []
+    if len(text) >= _SHORTEST_SUGGESTED:
+        suggested = suggest(current_session(), text, search_index())
+        found += [
+            {
+                "kind": "category",
+                "text": _("%(words)s in %(category)s", words=text, category=_category(value.value)),
+                "detail": ngettext(
+                    "%(count)s product", "%(count)s products", value.count, count=number(value.count)
+                ),
+                "url": search_address.address(SearchQuery(text=text, categories=(value.value,))),
+            }
+            for value in suggested.categories[:2]
+        ]
+        found += [
+            {"kind": "product", "text": card.title, "detail": _detail(card), "url": product_path(card)}
+            for card in suggested.products
+        ]
+    answer = jsonify(query=text, suggestions=found)
+    answer.headers["Cache-Control"] = "private, max-age=60"
+    return answer
+
+
+@pages.get("/ranking")
+def ranking() -> str:
+    """How results are ordered."""
+    return render_template("search/ranking.html", assumed=Money(assumed_shipping(), CURRENCY))
+
+
+def _category(key: str) -> str:
+    return category_name(key) if key in categories() else leaf(key)
+
+
+def _detail(card: ProductCard) -> str:
+    stores = ngettext("at %(num)s store", "at %(num)s stores", card.store_count)
+    if card.lowest_price is None:
+        return str(stores)
+    return f"{_('from %(price)s', price=money(card.lowest_price))} · {stores}"

@@ -16,6 +16,7 @@ from web.api.v1 import schemas
 from web.context import assumed_shipping
 from web.db import current_session
 from web.pages.products import moved_to
+from web.search_place import search_index
 
 resources = Blueprint("api_products", __name__, url_prefix="/api/v1/products")
 
@@ -24,8 +25,8 @@ resources = Blueprint("api_products", __name__, url_prefix="/api/v1/products")
 def index() -> Response:
     """Found products; `next` is the relative address of the next page, null on the last."""
     limit = search_address.read_limit(request.args.get("limit"))
-    query = replace(search_address.read_query(request.args), limit=limit)
-    page = search_products(current_session(), query)
+    query = replace(search_address.read_query(request.args), limit=limit, assumed_shipping=assumed_shipping())
+    page = search_products(current_session(), query, search_index())
     following = None
     if page.next_cursor:
         kept = {"limit": str(limit)} if "limit" in request.args else {}
