@@ -12,7 +12,7 @@ from matcher.preparation import Integers, PreparedCatalogue
 
 _Values = npt.NDArray[np.float64]
 _ROUNDS = 5
-_MOST = 20.0  # log-odds
+_LEAST, _MOST = -4.0, 20.0  # log-odds; what is less likely claims nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Claims:
         """Claims by the log-odds of pairs, each pair once; pairs where a store is unknown claim nothing."""
         store = catalogue.store
         stores = int(store.max(initial=-1)) + 1
-        known = (store[left] >= 0) & (store[right] >= 0)
-        left, right, odds = left[known], right[known], np.exp(np.clip(scores[known], -_MOST, _MOST))
+        known = (store[left] >= 0) & (store[right] >= 0) & (scores > _LEAST)
+        left, right, odds = left[known], right[known], np.exp(np.minimum(scores[known], _MOST))
         keys, group = np.unique(
             np.concatenate([left * stores + store[right], right * stores + store[left]]), return_inverse=True
         )
