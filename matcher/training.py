@@ -26,18 +26,10 @@ from matcher.trees import Forest, scaled
 AUTOMATIC = 0.78
 DOUBTFUL = 0.1
 
-
-# The three parts are fitted each by itself and averaged in log-odds: each errs elsewhere.
-@dataclass(frozen=True, slots=True)
-class _Shares:
-    levels: float
-    standing: float
-    whole: float
-
-
-_SHARES = _Shares(levels=0.25, standing=0.5, whole=0.25)
-# Where labelled pairs are all there is, more can be learned from the pairs themselves: they are of the kind to judge.
-_SHARES_BY_LABELS_ALONE = _Shares(levels=0.1, standing=0.1, whole=0.8)
+# The shares of levels, standing and whole: fitted each by itself and averaged in log-odds, because each errs elsewhere.
+# Where labelled pairs are all there is, the pairs themselves teach more: they are of the kind to judge.
+_SHARES = (0.25, 0.5, 0.25)
+_SHARES_BY_LABELS_ALONE = (0.1, 0.1, 0.8)
 _ROUNDS = 120
 _STANDING_SEEDS = (0, 1, 2)
 _WHOLE_SEEDS = (0, 1)
@@ -100,7 +92,7 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "", seed: i
                 seen.append(_seen(changed, ranker, is_pseudo=True))
     real = [source for source in seen if not source.is_pseudo]
     labels_alone = all(source.chosen for source in real)
-    shares = _SHARES_BY_LABELS_ALONE if labels_alone else _SHARES
+    of_levels, of_standing, of_whole = _SHARES_BY_LABELS_ALONE if labels_alone else _SHARES
     labels_on_trees = 1.0 if labels_alone else _INFLUENCE_OF_LABELS_ON_TREES
     prior, weights = fit_levels(ALL_COMPARISONS, [_with_context(source) for source in real])
     standing = grow_trees(
@@ -119,12 +111,12 @@ def train(catalogues: Sequence[TrainingCatalogue], *, version: str = "", seed: i
     )
     model = MatchModel(
         version=version,
-        prior=round(shares.levels * prior + (1 - shares.levels) * _STARTING_LOG_ODDS, 3),
-        weights=_shared_out(weights, shares.levels),
+        prior=round(of_levels * prior + (1 - of_levels) * _STARTING_LOG_ODDS, 3),
+        weights=_shared_out(weights, of_levels),
         ranking=ranking,
         ranking_prior=ranking_prior,
-        standing=Forest(STANDING_FEATURES, scaled(standing, shares.standing)),
-        whole=Forest(FEATURES, scaled(whole, shares.whole)),
+        standing=Forest(STANDING_FEATURES, scaled(standing, of_standing)),
+        whole=Forest(FEATURES, scaled(whole, of_whole)),
         automatic=AUTOMATIC,
         doubtful=DOUBTFUL,
         trained_on=names,
