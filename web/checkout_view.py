@@ -33,11 +33,13 @@ class CheckedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedStore:
-    """A store that could not be asked, and why."""
+    """A store of whose `all` articles so many could not be asked for, and why."""
 
     id: str
     name: str
     problem: str
+    missing: int
+    all: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +137,25 @@ def _said(offer: CheckedOffer) -> str:
 
 
 def _unverified(found: Iterable[tuple[HandOffStep, CheckedOffer]]) -> tuple[UnverifiedStore, ...]:
-    stores: dict[str, UnverifiedStore] = {}
+    by_step: dict[str, list[tuple[HandOffStep, CheckedOffer]]] = {}
     for step, offer in found:
-        if offer.state == "unverified":
-            problem = offer.problem or _("did not answer")
-            stores.setdefault(
-                step.store_id,
-                UnverifiedStore(id=step.store_id, name=step.store_name, problem=str(problem)),
+        by_step.setdefault(step.id, []).append((step, offer))
+    stores = []
+    for group in by_step.values():
+        step = group[0][0]
+        missing = [offer for _step, offer in group if offer.state == "unverified"]
+        if missing:
+            problem = str(missing[0].problem or _("did not answer"))
+            stores.append(
+                UnverifiedStore(
+                    id=step.store_id,
+                    name=step.store_name,
+                    problem=problem,
+                    missing=len(missing),
+                    all=len(group),
+                )
             )
-    return tuple(stores.values())
+    return tuple(stores)
 
 
 def _verdict(

@@ -66,6 +66,7 @@ def show(checkout_id: str) -> str:
         step_words=step_words,
         settled=settled,
         is_begun=is_begun,
+        is_own=checkout_id not in _granted(),
         opening_link=opening_link,
         continue_link=_continue_link(checkout_id),
         link_days=LINK_DAYS,
@@ -140,12 +141,8 @@ def go_on(checkout_id: str, key: str) -> Response:
 
 
 def opening_link(step: HandOffStep) -> str | None:
-    """Where the big button leads: the link that fills the cart, the only item's link, else the store itself."""
-    if step.handoff.url:
-        return web_address(step.handoff.url)
-    if step.handoff.kind == "item_link" and len(step.handoff.item_urls) == 1:
-        return web_address(step.handoff.item_urls[0])
-    return web_address(step.store_url)
+    """Where the big button leads: the link that fills the cart, else the store itself, which adds nothing twice."""
+    return web_address(step.handoff.url or step.store_url)
 
 
 def _checkout(checkout_id: str) -> Checkout:
