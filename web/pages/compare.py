@@ -24,7 +24,7 @@ MOST = 4
 def show() -> str:
     """The products of `ids`; those that are gone are left out, and it is said."""
     asked = list(dict.fromkeys(request.args.get("ids", "").replace(" ", ",").split(",")))
-    asked = [public_id for public_id in asked if is_public_id(public_id)]
+    asked = [public_id for public_id in asked if public_id]
     found = [page for public_id in asked[:MOST] if (page := _page(public_id)) is not None]
     ids = [page.detail.card.id for page in found]
     attributes = [dict(_attributes(page)) for page in found]
@@ -55,6 +55,8 @@ def _address(ids: list[str]) -> str:
 
 
 def _page(public_id: str) -> ProductPage | None:
+    if not is_public_id(public_id):
+        return None
     try:
         page = get_product_page(current_session(), public_id, assumed_shipping=assumed_shipping())
     except NotFound:
