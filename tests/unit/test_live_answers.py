@@ -1,22 +1,30 @@
-"""Asking a store for a few prices now: by its own rules, once, and no longer than a shopper waits."""
+"""Asking a store for a few prices now, once and no longer than a shopper waits; what a probe learns of its cart."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import httpx
 import pytest
 
 from aggregator.domain.errors import FetchFailed
+from aggregator.domain.money import Money
 from aggregator.domain.normalization.rules import OfferRules
-from aggregator.domain.offers import RawOffer
-from aggregator.domain.stores import HandOffLine, Store
+from aggregator.domain.offers import Offer, RawOffer
+from aggregator.domain.stores import Detection, HandOffLine, Page, Store
 from aggregator.fetching import Fetcher
+from aggregator.platforms import get_platform
 from aggregator.settings import Settings
 from spiders.adapters import merchant_feed, shopify
+from spiders.cart_technologies import with_cart_technology
+from spiders.commerce_profiles import with_commerce_profile
+from spiders.fingerprints import Recognised
 from spiders.live_checks import state_of
+from spiders.probe_evidence import RememberingFetcher
+from spiders.technologies import TECHNOLOGIES
 
 SITE = "https://shop.example"
 PAGE = """<html><head><title>Kettle</title><script type="application/ld+json">{"@context": "https://schema.org",
@@ -111,3 +119,54 @@ def test_prices_are_taken_by_the_rules_of_the_store() -> None:
     ruled = state_of(raw, store("generic", offer_rules=OfferRules(currency="EUR", decimal_mark=",")))
     assert ruled.price is not None
     assert (ruled.price.amount, ruled.price.currency, ruled.stock_level) == (Decimal(1299), "EUR", 3)
+
+
+def profile(**config: object) -> dict[str, object]:
+    capability = [{"version": "2026-08-25", "config": config}]
+    return {
+        "ucp": {
+            "version": "2026-08-25",
+            "services": {"dev.ucp.shopping": [{"transport": "rest"}]},
+            "capabilities": {"dev.ucp.shopping.permalink": capability},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "endpoint"),
+    [
+        (profile(endpoint=f"{SITE}/buy"), f"{SITE}/buy"),
+        (profile(endpoint="http://shop.example/buy"), None),
+        (profile(endpoint=["x"]), None),
+        (profile(), None),
+        ({"ucp": {"version": "1", "services": {"x": 1}, "capabilities": []}}, None),
+    ],
+)
+def test_a_probe_learns_where_carts_are_taken_by_permalink(document: object, endpoint: str | None) -> None:
+    home = Page(f"{SITE}/", 200, {}, "<html></html>")
+    with RememberingFetcher(
+        Settings(),
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, json=document)),
+        obey_robots=False,
+        budget=3,
+        sleep=lambda seconds: None,
+    ) as fetcher:
+        found = with_commerce_profile(Detection(confidence=0.9), fetcher, home)
+    assert found.options.get("ucp_permalink") == endpoint
+
+
+def test_a_probe_sets_the_make_of_a_vtex_cart_where_its_numbers_are_known() -> None:
+    (vtex,) = (one for one in TECHNOLOGIES if one.name == "vtex")
+    seen = [Recognised(vtex, 0.8, ())]
+    offer = Offer(external_id="310", url=SITE, title="Kettle", price=Money(Decimal(1), "EUR"))
+    found = Detection(confidence=0.8)
+    for platform, sample, option in (
+        ("generic", [offer], "vtex"),
+        ("generic", [replace(offer, external_id="REF", sku="311")], "vtex"),
+        ("generic", [replace(offer, external_id="REF")], None),
+        ("generic", [], None),
+        ("shopify", [offer], None),
+    ):
+        with_make = with_cart_technology(found, get_platform(platform), seen, sample)
+        assert with_make.options.get("cart_technology") == option
+    assert with_cart_technology(found, get_platform("generic"), [], [offer]) == found
