@@ -77,7 +77,7 @@ _QUARANTINE = """
                'variant_attributes', s.variant_attributes, 'seller', s.seller,
                'shipping_cost', case when s.shipping_cost is not null
                                      then jsonb_build_object('decimal', s.shipping_cost::text) end,
-               'handoff', s.handoff, 'source', s.source))
+               'delivery', s.delivery, 'handoff', s.handoff, 'source', s.source))
     from doubts d join {staged} s on s.position = d.position
 """
 

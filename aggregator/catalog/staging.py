@@ -22,7 +22,7 @@ from aggregator.domain.offers import Offer
 OFFER_COLUMNS = (
     "external_id", "url", "title", "brand", "gtin", "mpn", "sku", "category", "image_url", "item_group_id",
     "variant_attributes", "pack_size", "price", "price_currency", "list_price", "price_kind", "availability",
-    "stock_level", "item_condition", "seller", "shipping_cost", "handoff", "source", "reading", "digest",
+    "stock_level", "item_condition", "seller", "shipping_cost", "handoff", "source", "reading", "delivery", "digest",
 )  # fmt: skip
 _PARENT = StagedOfferRow.__tablename__
 
@@ -126,4 +126,7 @@ def _fields(offer: Offer) -> tuple[Any, ...]:
         dict(offer.handoff),
         offer.source,
     )
-    return (*values, offer.reading, hashlib.blake2b(repr(values).encode(), digest_size=12).digest())
+    # Few offers say anything of delivery: the digests of the others are as they were before it was read.
+    told = values if offer.delivery is None else (*values, offer.delivery)
+    digest = hashlib.blake2b(repr(told).encode(), digest_size=12).digest()
+    return (*values, offer.reading, offer.delivery, digest)

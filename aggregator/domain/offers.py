@@ -19,6 +19,7 @@ class RawOffer:
     `price` and `list_price` are Decimal major units where the source declares its unit, else the raw text.
     `external_id` is the store's own key of the sellable unit (variant id, SKU, else the canonical address).
     `raw` keeps what the quarantine shows a person; `source` names where it was read ("json_ld", "store_api");
+    `delivery` is what it says of weight, deposit, and sending by country, in the form that `DeliveryTerms` reads;
     `reading` keeps by field what else the page said: {"price": [["json_ld", "19.99"], ["visible_text", "19.99"]]}.
     """
 
@@ -42,6 +43,7 @@ class RawOffer:
     variant_attributes: Mapping[str, str] = field(default_factory=dict)
     seller: str | None = None
     shipping_cost: Decimal | str | None = None
+    delivery: Mapping[str, Any] | None = None
     handoff: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     reading: Mapping[str, Any] | None = None
@@ -72,6 +74,7 @@ class Offer:
     pack_size: int = 1
     seller: str | None = None
     shipping_cost: Decimal | None = None
+    delivery: Mapping[str, Any] | None = None
     handoff: tuple[tuple[str, str], ...] = ()
     source: str = ""
     reading: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""What a row of a product feed says of delivery: `shipping`, `shipping_weight`, `free_shipping_threshold`, a deposit."""
+"""What a row of a product feed says of delivery: ways to send by country, free shipping, weight and deposit."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class ShippingGroup:
 
 def shipping_groups(value: Any) -> Iterator[ShippingGroup]:
     """The groups of a row's `shipping`: objects, or texts as country:region:service:price:times, by comma."""
-    for group in (value if isinstance(value, list) else [value])[:_MOST_GROUPS]:
+    for group in _listed(value):
         if isinstance(group, str):
-            for part in group.split(",")[:_MOST_GROUPS]:
-                yield _from_text([field.strip() for field in part.split(":")])
-        elif mapping(group).get("price"):
+            parts = ([field.strip() for field in part.split(":")] for part in group.split(",")[:_MOST_GROUPS])
+            yield from (_from_text(fields) for fields in parts if len(fields) < 2 or _is_place(fields[0]))
+        elif mapping(group).get("price") and _is_place(mapping(group).get("country")):
             named = mapping(group)
             yield ShippingGroup(
                 _country(named.get("country")),
@@ -42,7 +42,9 @@ def shipping_groups(value: Any) -> Iterator[ShippingGroup]:
             )
 
 
-def read_delivery(row: Mapping[str, Any], currency: str | None, read_price: ReadPrice) -> dict[str, Any] | None:
+def read_delivery(
+    row: Mapping[str, Any], currency: str | None, read_price: ReadPrice
+) -> dict[str, Any] | None:
     """Weight, deposit and ways to send by country, as `DeliveryTerms` reads them; None for nothing said.
 
     What holds for a region alone is left out.
@@ -91,6 +93,11 @@ def _from_text(fields: list[str]) -> ShippingGroup:
 def _days(handling: Any, transit: Any) -> int | None:
     told = [whole(text(_first(value))) for value in (handling, transit)]
     return None if told[0] is None or told[1] is None else told[0] + told[1]
+
+
+def _is_place(value: Any) -> bool:
+    """Whether a country is named by its code, or none is: in words it would be taken for the store's own."""
+    return not text(_first(value)) or _country(value) is not None
 
 
 def _country(value: Any) -> str | None:

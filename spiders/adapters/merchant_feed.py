@@ -26,11 +26,12 @@ from aggregator.fetching import Fetcher
 from aggregator.platforms import Evidence, HandOffBuilder, StorePlatform
 from spiders import cart_technologies
 from spiders.adapters import generic
+from spiders.adapters.feed_delivery import read_delivery, shipping_groups
 from spiders.feed_columns import NEEDED, USUAL_COLUMNS, FeedColumns, column_name, read_columns
 from spiders.feed_rows import read_rows
 from spiders.live_checks import NO_LONGER_LISTED, state_of, unknown_state
 from spiders.page_walks import following_feed
-from spiders.untrusted import address, code, decimal, mapping, price, refused, storable, text, whole
+from spiders.untrusted import address, code, decimal, price, refused, storable, text, whole
 
 _NAMESPACE = "base.google.com/ns/1.0"
 _USUAL_PLACE = "/feed.xml"

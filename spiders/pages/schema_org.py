@@ -12,6 +12,7 @@ from spiders.pages.base import Document, fold_words
 from spiders.pages.items import Item, ItemGraph, Reference
 from spiders.pages.json_ld import read_json_ld
 from spiders.pages.microdata import read_microdata, read_rdfa
+from spiders.pages.schema_org_delivery import read_delivery
 from spiders.pages.schema_org_offers import (
     AskedPrice,
     checkout_template,

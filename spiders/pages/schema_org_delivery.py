@@ -43,7 +43,10 @@ def kilograms(words: str) -> Decimal | None:
 
 
 def _options(graph: ItemGraph, details: Item, currency: str | None) -> list[dict[str, Any]]:
-    if local_name(graph.text(details, "doesnotship") or "").lower() == "true":
+    refusals = graph.values(details, "doesnotship")
+    if any(
+        said is True or (isinstance(said, str) and local_name(said).lower() == "true") for said in refusals
+    ):
         return []
     option: dict[str, Any] = {}
     for rate in graph.items(details, "shippingrate")[:1]:

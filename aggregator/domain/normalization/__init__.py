@@ -8,6 +8,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from aggregator.domain.delivery import DeliveryTerms
 from aggregator.domain.identifiers import read_gtin
 from aggregator.domain.money import Money
 from aggregator.domain.normalization.measures import read_pack_size
@@ -98,6 +99,7 @@ def _read(raw: RawOffer, default_currency: str | None) -> Offer | InvalidOffer:
         pack_size=read_pack_size(title),
         seller=clean_text(raw.seller, 100) or None,
         shipping_cost=_shipping_cost(raw.shipping_cost),
+        delivery=None if raw.delivery is None else DeliveryTerms.read(raw.delivery).to_json(),
         handoff=tuple(
             (clean_text(key, 50), clean_text(value, 2000)) for key, value in sorted(raw.handoff.items())
         ),
