@@ -133,6 +133,7 @@ def of_page(details: str) -> DeliveryTerms:
     html = f"<html><body>{PAGE % details}</body></html>"
     page = HtmlResponse("https://shop.example/p/1", body=html.encode(), encoding="utf-8")
     (raw,) = select_page(page).to_raw_offers()
+    assert isinstance(raw, RawOffer)
     return terms(raw)
 
 
