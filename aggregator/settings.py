@@ -104,6 +104,13 @@ def _web_addresses(text: str) -> tuple[str, ...]:
     return addresses
 
 
+def _origins(text: str) -> frozenset[str]:
+    addresses = _web_addresses(text)
+    if any(urlsplit(address)._replace(scheme="", netloc="").geturl() for address in addresses):
+        raise ValueError(text)
+    return frozenset(address.lower() for address in addresses)
+
+
 def _locale(text: str) -> str:
     try:
         return str(Locale.parse(text.replace("-", "_")))
@@ -230,7 +237,10 @@ class Settings:
         "CLICK2CART_WEB_WORKERS", 1, "Processes that serve the site, 1 to 64.", _whole_number(1, 64)
     )
     worker_threads: int = _setting(
-        "CLICK2CART_WORKER_THREADS", 4, "Crawls one worker does at once, and as many other jobs, 1 to 256.", _whole_number(1, 256)
+        "CLICK2CART_WORKER_THREADS",
+        4,
+        "Crawls one worker does at once, and as many other jobs, 1 to 256.",
+        _whole_number(1, 256),
     )
     page_seconds: int = _setting(
         "CLICK2CART_PAGE_SECONDS",
@@ -243,6 +253,18 @@ class Settings:
         3_600,
         "Seconds within which a whole feed must have arrived, 1 to 86400.",
         _whole_number(1, 86_400),
+    )
+    api_requests: int = _setting(
+        "CLICK2CART_API_REQUESTS",
+        600,
+        "Requests to the API that one account, or one address without, may make in a minute, 1 to 1000000.",
+        _whole_number(1, 1_000_000),
+    )
+    api_origins: frozenset[str] = _setting(
+        "CLICK2CART_API_ORIGINS",
+        frozenset,
+        "Origins of other sites whose pages may use the API with a token, such as https://shop.example, comma separated.",
+        _origins,
     )
     metrics_token: str | None = _setting(
         "CLICK2CART_METRICS_TOKEN",

@@ -6,6 +6,7 @@ from flask import Flask
 
 from aggregator.settings import Settings
 from web import (
+    api,
     category_tree,
     context,
     db,
@@ -18,8 +19,6 @@ from web import (
     search_place,
     security,
 )
-from web.api.v1 import auth as api_auth
-from web.api.v1 import products as api_products
 from web.pages import (
     account_data,
     account_security,
@@ -130,6 +129,5 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
     app.register_blueprint(pictures.pages)
     app.register_blueprint(health.probes)
     app.register_blueprint(metrics.resource)
-    app.register_blueprint(api_products.resources)
-    app.register_blueprint(api_auth.resources)
+    api.prepare(app, settings)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, g
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from aggregator.db.migrate import is_migrated
@@ -15,6 +15,7 @@ __all__ = [
     "database",
     "database_address",
     "is_ready",
+    "limit_statements",
     "prepare",
     "roll_back",
     "sessions_of",
@@ -44,6 +45,13 @@ def current_session() -> Session:
         g.database_session = sessions()
     session: Session = g.database_session
     return session
+
+
+def limit_statements(seconds: int) -> None:
+    """Let no statement of this request run longer; one that does is broken off, and the request fails."""
+    current_session().execute(
+        text("select set_config('statement_timeout', :limit, true)"), {"limit": f"{seconds}s"}
+    )
 
 
 def roll_back() -> None:

@@ -56,12 +56,32 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "account_security": "account",
         "account_data": "account",
         "api_products": "anyone",
+        "api": "anyone",
+        "api_docs": "anyone",
+        "api_stores": "anyone",
+        "api_offers": "anyone",
+        "api_carts": "anyone",
+        "api_plans": "anyone",
+        "api_hand_offs": "anyone",
+        "api_purchases": "anyone",
+        "api_wishlists": "anyone",
+        "api_alerts": "anyone",
         "api_auth": "anyone",
         "api_auth.me": "account",
     }
 )
 # What a program's token must name, by blueprint: "cart" stands for cart:read, and cart:write for all but GET.
-API_SCOPES: Mapping[str, str] = MappingProxyType({"api_auth": "account"})
+API_SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "api_auth": "account",
+        "api_carts": "cart",
+        "api_plans": "cart",
+        "api_hand_offs": "purchases",
+        "api_purchases": "purchases",
+        "api_wishlists": "wishlists",
+        "api_alerts": "alerts",
+    }
+)
 
 
 def prepare(app: Flask, _settings: Settings) -> None:
@@ -96,7 +116,8 @@ def admit() -> Response | None:
     if context.bearer_token() is not None and context.current_account() is None:
         return _not_known("invalid_token")
     account = context.current_account() if audience != "anyone" or is_api else None
-    if account is not None and account.scopes is not None and not _names_scope(account.scopes, endpoint):
+    scope = scope_of(endpoint, request.method)
+    if account is not None and account.scopes is not None and not {scope} <= {None, *account.scopes}:
         return problem(403, _("This token may not do that: it was made without the scope for it."))
     if audience == "anyone":
         return None
@@ -131,11 +152,10 @@ def is_declared(audience: str | None) -> bool:
     return audience in {"anyone", "account", *PERMISSIONS}
 
 
-def _names_scope(scopes: frozenset[str], endpoint: str) -> bool:
+def scope_of(endpoint: str, method: str) -> str | None:
+    """The scope that a program's token must have for this; None where any token will do."""
     area = API_SCOPES.get(endpoint) or API_SCOPES.get(endpoint.partition(".")[0])
-    if area is None:
-        return True
-    return f"{area}:{'read' if request.method in {'GET', 'HEAD'} else 'write'}" in scopes
+    return area and f"{area}:{'read' if method in {'GET', 'HEAD'} else 'write'}"
 
 
 def _ask_to_sign_in() -> Response:

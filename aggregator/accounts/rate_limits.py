@@ -29,6 +29,14 @@ class Limit:
     seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many attempts are left of a window, which ends in so many seconds."""
+
+    left: int
+    seconds: int
+
+
 class RateLimits:
     """Counts attempts. Build one per process; without `redis_url` it counts in PostgreSQL alone."""
 
@@ -37,8 +45,8 @@ class RateLimits:
             redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
         )
 
-    def count(self, session: Session, limit: Limit, subject: str) -> None:
-        """Count one attempt; raises TooManyAttempts beyond the limit.
+    def count(self, session: Session, limit: Limit, subject: str) -> Allowance:
+        """Count one attempt and tell how many are left; raises TooManyAttempts beyond the limit.
 
         The count stands even if the session is rolled back afterwards. `subject` (an address, a client) is
         stored as a hash. While Redis comes or goes, one window may be counted in both places and let up to
@@ -52,6 +60,7 @@ class RateLimits:
             attempts = _count_in_postgresql(session, key, window)
         if attempts > limit.attempts:
             raise TooManyAttempts(window + limit.seconds - now)
+        return Allowance(limit.attempts - attempts, window + limit.seconds - now)
 
     def _count_in_redis(self, key: str, window: int, limit: Limit) -> int | None:
         if not self._redis:

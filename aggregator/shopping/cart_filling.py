@@ -54,6 +54,14 @@ def fill_cart(
     return frozenset(no_room)
 
 
+def empty_cart(session: Session, token: str | None) -> None:
+    """Take everything out of the cart of this token; one that is not there is empty."""
+    cart = read_cart(session, token, lock=True)
+    if cart is not None:
+        session.execute(delete(CartLineRow).where(CartLineRow.cart_id == cart.id))
+        session.execute(update(CartRow).where(CartRow.id == cart.id).values(updated_at=datetime.now(UTC)))
+
+
 def set_line(session: Session, stored: StoredLine, quantity: int) -> None:
     """Let the line's first row carry the quantity (0 removes it); rows of products merged into it are done with."""
     first, *others = stored.row_ids

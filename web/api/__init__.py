@@ -1,1 +1,17 @@
-"""The JSON API."""
+"""The API: one module per noun, all of them described by their own declarations."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from aggregator.settings import Settings
+from web.api import conventions
+from web.api.v1 import auth, carts, documents, hand_offs, products, purchases, stores
+
+
+def prepare(app: Flask, settings: Settings) -> None:
+    """Add the resources, and what holds for all of them."""
+    conventions.prepare(app, settings)
+    for resource in (products, stores, carts, hand_offs, purchases, auth, documents):
+        app.register_blueprint(resource.resources)
+    app.register_blueprint(carts.plans)
