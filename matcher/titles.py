@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -257,8 +258,11 @@ def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
         dimension, factor = _UNITS[unit]
         if dimension == "lines of picture" and number not in {"480", "576", "720", "1080", "1440", "2160"}:
             return match.group()
-        measures.add((dimension, _measure_value(dimension, float(number.replace(",", ".")) * factor)))
-        numbers.add(_number(number))
+        amount = float(number.replace(",", "."))
+        if dimension == "megapixels":
+            amount = math.floor(amount)  # 14.7 and 14 megapixels are one camera
+        measures.add((dimension, _measure_value(dimension, amount * factor)))
+        numbers.add(_number(str(amount)))
         return " "
 
     return _MEASURE.sub(take, text), measures, numbers

@@ -25,6 +25,8 @@ from matcher.safety import is_identified
 from matcher.standing import ScoreSpread, Standing
 
 _PAIRS_AT_ONCE = 200_000
+# Where no rivals of one store show what is wrong, the most probable partition needs surer pairs.
+LEAST_WITHOUT_STORES = 0.3
 
 
 class Outcome(StrEnum):
@@ -179,7 +181,11 @@ def partition(
         scoring.pairs.right,
         scoring.scores,
         automatic=log_odds(scoring.model.automatic),
-        doubtful=log_odds(scoring.model.doubtful),
+        doubtful=log_odds(
+            scoring.model.doubtful
+            if scoring.standing.spread.stores_known
+            else max(scoring.model.doubtful, LEAST_WITHOUT_STORES)
+        ),
         verdicts=verdicts,
         existing=existing,
         processes=processes,
