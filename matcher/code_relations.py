@@ -54,7 +54,7 @@ class CodeRelations:
             contains=contains,
             parts=_kept(pairs, longer_by > 0),
             stems=_one_each([name[: max(4, round(0.6 * len(name)))] for name in names]),
-            bases=_one_each([_base(name) for name in names]),
+            bases=_one_each([base_of(name) for name in names]),
             shapes=_one_each(["".join("#" if sign.isdigit() else sign for sign in name) for name in names]),
             one_sign_longer=_kept(pairs, sisters),
             kinds=_one_each(["digits" if name.isdigit() else "letters" for name in names]),
@@ -74,7 +74,7 @@ def most_specific(codes: sparse.csr_matrix, relations: CodeRelations) -> sparse.
     return specific
 
 
-def _base(name: str) -> str:
+def base_of(name: str) -> str:
     """The code up to its last digit where that says enough, else the whole of it."""
     found = _ENDING.fullmatch(name)
     base = found[1] if found else name

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from aggregator.domain.identifiers import read_gtin
-from matcher.code_relations import CodeRelations, most_specific
+from matcher.code_relations import CodeRelations, base_of, most_specific
 from matcher.columns import Integers, ValueLists, numbered
 from matcher.parallel import parts_of
 from matcher.reading import Readings, ReadTitles, read_titles
@@ -240,18 +240,23 @@ def _codes(records: Sequence[OfferRecord], titles: ReadTitles, statistics: Catal
     written_as_one = {
         name for name, count in statistics.code_counts.items() if count <= _MOST_HOLDERS_OF_JOINED_CODE
     }
+    # "Rezo 15" may be what another title calls REZO15BK: a code beside the pieces, not in their place.
+    bases = {base_of(name) for name in written_as_one} - written_as_one
     for length in (2, 3):
-        owner, run = _runs_written_as_one(titles.pieces, length, written_as_one)
+        owner, run = _runs_written_as_one(titles.pieces, length, written_as_one | bases)
         distinct, which = _distinct_rows(run, len(titles.pieces.names))
         usable = np.full(len(distinct), -1, dtype=np.int64)
+        in_place = np.zeros(len(distinct), dtype=bool)
         for index, parts in enumerate(distinct.tolist()):
             joined = "".join(titles.pieces.names[part] for part in parts)
-            if joined in written_as_one and looks_like_code(joined):
+            if (joined in written_as_one or joined in bases) and looks_like_code(joined):
                 usable[index] = number(joined)
+                in_place[index] = joined in written_as_one
         hit = usable[which] >= 0
         joined_owner.append(owner[hit])
         joined_number.append(usable[which[hit]])
         code_of_piece = np.array([number_of.get(name, -1) for name in titles.pieces.names], dtype=np.int64)
+        hit &= in_place[which]
         part_owner.append(np.repeat(owner[hit], length))
         part_number.append(code_of_piece[run[hit].ravel()] if hit.any() else np.empty(0, dtype=np.int64))
     mpn_codes = {mpn: code_of_part_number(mpn) for mpn in {record.mpn for record in records}}
