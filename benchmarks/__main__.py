@@ -21,6 +21,7 @@ ALL = (
     "matching_spark",
     "matching_peers",
     "search",
+    "pages",
     "planning",
 )
 USE_DATA = frozenset({"matching_peers", "matching_scale"})

@@ -1,4 +1,4 @@
-"""What supervisors and robots ask: is the process up, can it serve, what may be read."""
+"""What supervisors ask: is the process up, can it serve."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ from web.db import is_ready
 from web.errors import problem
 
 probes = Blueprint("health", __name__)
-
-_ROBOTS = """User-agent: *
-Disallow: /account
-Disallow: /api/
-Disallow: /cart
-Disallow: /checkout
-Disallow: /login
-Disallow: /operations
-Disallow: /search?
-"""
 
 
 @probes.get("/healthz")
@@ -37,9 +27,3 @@ def readyz() -> Response:
         current_app.logger.warning("not ready: %s", error)
         return problem(503, "the database cannot be used")
     return jsonify(status="ok") if ready else problem(503, "the database waits for its migrations")
-
-
-@probes.get("/robots.txt")
-def robots() -> Response:
-    """Products and stores may be read; carts, sign-in and endless search addresses are nobody's to crawl."""
-    return Response(_ROBOTS, content_type="text/plain; charset=utf-8")

@@ -21,8 +21,9 @@ from aggregator.domain.price_history import (
     lowest_in,
     lowest_line,
 )
+from aggregator.domain.product_attributes import read_attributes
 from aggregator.domain.product_pages import ProductPage
-from aggregator.domain.products import MovedProduct, PriceSeries, ProductCard
+from aggregator.domain.products import MovedProduct, PriceSeries, ProductCard, ProductDetail
 from aggregator.domain.taxonomy import OTHER
 from aggregator.domain.unit_prices import unit_price
 
@@ -63,9 +64,15 @@ def get_product_page(
         unit_prices={
             offer.id: found
             for offer in detail.offers
-            if (found := unit_price(offer.price, offer.title, dict(offer.variant_attributes))) is not None
+            if (
+                found := unit_price(
+                    offer.price, offer.title, dict(offer.variant_attributes), row.category_key
+                )
+            )
+            is not None
         },
-        similar=_similar(session, row.id, row.category_key, detail.card),
+        attributes=tuple(read_attributes(detail.card.title, _own_attributes(detail))),
+        similar=_similar(session, row.id, row.category_key, detail),
     )
 
 
@@ -79,10 +86,15 @@ def get_price_history(session: Session, public_id: str) -> tuple[tuple[PriceSeri
     return read_history(session, [row.id], since=None).get(row.id, ()), row.lowest_price_currency
 
 
+def _own_attributes(detail: ProductDetail) -> dict[str, object]:
+    return {name: value for offer in reversed(detail.offers) for name, value in offer.variant_attributes}
+
+
 def _similar(
-    session: Session, product_id: int, key: str | None, card: ProductCard
+    session: Session, product_id: int, key: str | None, detail: ProductDetail
 ) -> tuple[ProductCard, ...]:
     """Of the same category and about the same price: those of the same brand first, then the nearest in price."""
+    card = detail.card
     if key in {None, OTHER} or card.lowest_price is None:
         return ()
     rows = session.execute(
@@ -92,7 +104,8 @@ def _similar(
                 select * from products where category_key = :key and offer_count > 0
                 order by store_count desc limit :among
             ) p
-            where p.id <> :id and p.is_available and p.lowest_price_currency = :currency
+            where p.id <> :id and not p.public_id = any(cast(:versions as text[]))
+              and p.is_available and p.lowest_price_currency = :currency
               and p.lowest_price > 0 and p.lowest_price between :price / 2 and :price * 2
             order by p.brand is not distinct from :brand desc,
                      greatest(p.lowest_price / :price, :price / p.lowest_price), p.id
@@ -103,6 +116,7 @@ def _similar(
             "key": key,
             "among": _LOOKED_AMONG,
             "id": product_id,
+            "versions": [variant.id for variant in detail.variants],
             "currency": card.lowest_price.currency,
             "price": max(card.lowest_price.amount, Decimal("0.01")),
             "brand": card.brand,

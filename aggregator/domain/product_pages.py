@@ -28,6 +28,7 @@ class ProductPage:
 
     `category` is a key of the taxonomy. `history` goes back as far as was asked. `lowest_30_days` is the lowest price
     of the last 30 days, today included. `unit_prices` are by offer id, for those whose title tells the content.
+    `attributes` are (name, value) pairs such as ("capacity", "256 GB").
     """
 
     detail: ProductDetail
@@ -37,4 +38,5 @@ class ProductPage:
     drop: PriceDrop | None
     lowest_30_days: Money | None
     unit_prices: Mapping[str, UnitPrice]
+    attributes: tuple[tuple[str, str], ...]
     similar: tuple[ProductCard, ...]

@@ -33,6 +33,12 @@ _EMPTY_STEPS = frozenset(
 )
 
 
+# Departments and categories of things that are used up by weight or volume.
+_BY_CONTENT = frozenset(
+    "food-and-drink beauty-and-health pets cleaning ink-and-paper plants building-material car-parts car-care".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """One place in the tree. `parent` is its department, None for a department; `google` is Google's id where alike.
@@ -78,6 +84,12 @@ def departments() -> tuple[Category, ...]:
 def branch(key: str) -> tuple[str, ...]:
     """The keys that a choice of this one means: itself and its children."""
     return (key, *(category.key for category in children(key)))
+
+
+def is_sold_by_content(key: str | None) -> bool:
+    """Whether the litres or kilograms that a title names are what is bought: of juice, not of a fridge."""
+    found = categories().get(key or "")
+    return found is not None and (found.key in _BY_CONTENT or found.parent in _BY_CONTENT)
 
 
 def category_of(path: str | None, title: str, rules: Mapping[str, str] | None = None) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from aggregator.domain.money import Money
 from aggregator.domain.normalization.measures import read_pack_size
 from aggregator.domain.product_attributes import content_of, read_attributes
+from aggregator.domain.taxonomy import is_sold_by_content
 
 # What is sold by the spoon reads better by a tenth of the unit.
 _SMALL = Decimal("0.25")
@@ -23,10 +24,16 @@ class UnitPrice:
     unit: Literal["kg", "100 g", "l", "100 ml", "piece"]
 
 
-def unit_price(price: Money, title: str, variant_attributes: Mapping[str, object]) -> UnitPrice | None:
-    """The unit price of an offer with that title; None where it names neither content nor a number of pieces."""
+def unit_price(
+    price: Money, title: str, variant_attributes: Mapping[str, object], category: str | None
+) -> UnitPrice | None:
+    """The unit price of an offer with that title; None where it names neither content nor a number of pieces.
+
+    Content counts only in categories whose things are used up: the litres of a fridge are not what is bought.
+    """
     pieces = read_pack_size(title)
-    content = content_of(read_attributes(title, variant_attributes))
+    is_used_up = is_sold_by_content(category)
+    content = content_of(read_attributes(title, variant_attributes)) if is_used_up else None
     if content is None:
         return UnitPrice(_share(price, Decimal(pieces)), "piece") if pieces > 1 else None
     amount, unit = content

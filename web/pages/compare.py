@@ -9,7 +9,6 @@ from flask import Blueprint, render_template, request, url_for
 from aggregator.catalog.product_pages import get_product_page
 from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import is_public_id
-from aggregator.domain.product_attributes import read_attributes
 from aggregator.domain.product_pages import ProductPage
 from aggregator.domain.products import MovedProduct
 from web.context import assumed_shipping
@@ -27,7 +26,7 @@ def show() -> str:
     asked = [public_id for public_id in asked if public_id]
     found = [page for public_id in asked[:MOST] if (page := _page(public_id)) is not None]
     ids = [page.detail.card.id for page in found]
-    attributes = [dict(_attributes(page)) for page in found]
+    attributes = [dict(page.attributes) for page in found]
     totals = [_best_total(page) for page in found]
     return render_template(
         "compare/show.html",
@@ -62,13 +61,6 @@ def _page(public_id: str) -> ProductPage | None:
     except NotFound:
         return None
     return _page(page.id) if isinstance(page, MovedProduct) else page
-
-
-def _attributes(page: ProductPage) -> list[tuple[str, str]]:
-    own: dict[str, object] = {}
-    for offer in page.detail.offers:
-        own.update({name: value for name, value in offer.variant_attributes if name not in own})
-    return read_attributes(page.detail.card.title, own)
 
 
 def _best_total(page: ProductPage) -> Decimal | None:

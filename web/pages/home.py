@@ -15,6 +15,7 @@ from web.search_place import search_index
 
 pages = Blueprint("home", __name__)
 _DROPS = 6
+_STORES = 12
 
 
 @pages.get("/")
@@ -22,11 +23,13 @@ def show() -> str:
     """Search, categories, price drops, popular and new products, stores with their freshness."""
     session = current_session()
     home = browse_home(session, search_index())
+    stores = [store for store in list_stores(session) if store.is_active]
     return render_template(
         "home/show.html",
         home=home,
         ages=lowest_price_ages(session, [product.id for product in (*home.popular, *home.recent)]),
         departments=department_branches(),
         drops=list_price_drops(session, within=RECENT, limit=_DROPS),
-        stores=[store for store in list_stores(session) if store.is_active],
+        stores=stores,
+        shown_stores=sorted(stores, key=lambda store: -store.offer_count)[:_STORES],
     )

@@ -16,16 +16,9 @@ from web.structured_data import absolute
 pages = Blueprint("site_map", __name__)
 # Pages of one visitor, and searches without end.
 _NOT_FOR_ROBOTS = (
-    "/cart",
-    "/checkout",
-    "/account",
-    "/wishlist",
-    "/operations",
-    "/login",
-    "/compare",
-    "/search?",
-    "/feeds/",
-)
+    "/account", "/api/", "/cart", "/checkout", "/compare", "/feeds/", "/lists", "/login", "/operations", "/purchases",
+    "/recover", "/register", "/search?", "/shared/",
+)  # fmt: skip
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 

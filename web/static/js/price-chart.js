@@ -28,8 +28,10 @@ const colour = (value) => {
 
 // Every series on one axis of time; a price stands until the next one, null is a gap.
 const aligned = (lines, until) => {
-  const times = [...new Set(lines.flatMap((line) => line.points.map(([time]) => time)))].sort((a, b) => a - b);
-  if (times.at(-1) < until) times.push(until);
+  const changes = lines.flatMap((line) => line.points.map(([time]) => time));
+  // What stands at the left edge of a range began before it, and counts there too.
+  const edges = ranges.map((link) => until - Number(link.dataset.days) * DAY).filter((edge) => edge > Math.min(...changes));
+  const times = [...new Set([...changes, ...edges, until])].sort((a, b) => a - b);
   const columns = lines.map(({ points }) => {
     let place = -1;
     return times.map((time) => {
@@ -53,7 +55,23 @@ const draw = (answer) => {
   frame.after(probe);
   const axis = { stroke: colour("var(--quiet)"), grid: { stroke: colour("var(--line)"), width: 1 }, ticks: { show: false } };
   const stepped = uPlot.paths.stepped({ align: 1 });
-  const value = (_, price) => (price === null || price === undefined ? "–" : money.format(price));
+  const data = aligned(lines, until);
+  const [times, ...columns] = data;
+  const shown = (price) => (price === null || price === undefined ? "–" : money.format(price));
+  // While nothing is pointed at, the legend tells today's prices.
+  const value = (_, price, line, place) => shown(place === null ? columns[line - 1].at(-1) : price);
+  const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+  const month = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+  const year = new Intl.DateTimeFormat(language, { month: "short", year: "numeric" });
+  const labels = (plot, splits) => {
+    const format = plot.scales.x.max - plot.scales.x.min > 300 * DAY ? year : month;
+    return splits.map((time) => format.format(time * 1000));
+  };
+  const padded = (_, lowest, highest) => {
+    if (lowest === null) return [0, 1];
+    const room = Math.max((highest - lowest) * 0.12, highest * 0.03, 0.01);
+    return [Math.max(0, lowest - room), highest + room];
+  };
   const chart = document.createElement("div");
   chart.className = "chart-live";
   frame.replaceChildren(chart);
@@ -64,10 +82,10 @@ const draw = (answer) => {
       width: chart.clientWidth,
       height: height(),
       cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: true } },
-      axes: [axis, { ...axis, size: 76, values: (_, splits) => splits.map((split) => money.format(split)) }],
+      scales: { x: { time: true }, y: { range: padded } },
+      axes: [{ ...axis, space: 90, values: labels }, { ...axis, size: 76, values: (_, splits) => splits.map((split) => money.format(split)) }],
       series: [
-        {},
+        { label: figure.dataset.when, value: (_, time) => (time ? day.format(time * 1000) : figure.dataset.now) },
         ...lines.map((line, place) => ({
           label: line.name,
           stroke: place ? (looks[place - 1] ?? colour("var(--line-strong)")) : colour("var(--accent)"),
@@ -78,7 +96,7 @@ const draw = (answer) => {
         })),
       ],
     },
-    aligned(lines, until),
+    data,
     chart,
   );
   const show = (days) => plot.setScale("x", { min: days ? Math.max(first, until - days * DAY) : first, max: until });
