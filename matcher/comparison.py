@@ -141,13 +141,17 @@ def _rarest_shared_word(catalogue: PreparedCatalogue, left: Integers, right: Int
 def _measure(catalogue: PreparedCatalogue, left: Integers, right: Integers) -> Levels:
     one, other = catalogue.measures[left], catalogue.measures[right]
     dimension = catalogue.measure_dimension
-    agreeing = (one.multiply(other) @ dimension).minimum(1)
+    common = one.multiply(other)
+    agreeing = (common @ dimension).minimum(1)
     both = (one @ dimension).minimum(1).multiply((other @ dimension).minimum(1))
+    # "1.77 m x 55 cm" and "1.77 m x 65 cm" agree in one length and differ in another.
+    rest_one, rest_other = (((side - common) @ dimension).minimum(1).tocsr() for side in (one, other))
+    differing = shared_amount(rest_one, rest_other) > 0
     agreed, compared = _sum(agreeing.tocsr()), _sum(both.tocsr())
     return _choose(
         (compared == 0, 4),
-        ((agreed == compared) & (agreed > 1), 0),
-        (agreed == compared, 1),
+        (~differing & (agreed > 1), 0),
+        (~differing, 1),
         (agreed > 0, 2),
         otherwise=3,
     )

@@ -87,7 +87,7 @@ def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
     says_more = said("model_code", "equal_and_more") & stands_out & ~said("brand", "different")
     same_code = said("model_code", "equal") & stands_out
     forbidden |= said("measure", "conflict") & ~(says_more | (same_code & ~said("brand", "different")))
-    forbidden |= said("number", "conflict") & ~is_identified(levels)
+    forbidden |= (said("number", "conflict") | said("measure", "some_agree")) & ~is_identified(levels)
     # An accessory names what it is for, and has a brand or a code of its own.
     of_its_own = said("brand", "different") & ~same_code
     of_its_own |= said("model_code", "equal_and_more") & ~says_more

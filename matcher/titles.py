@@ -100,8 +100,8 @@ _REGIONS: dict[str, str] = {
     },
 }
 _REGION = re.compile(
-    rf"\b(qwertz|azerty|deutsch)\b"
-    rf"|\b({'|'.join(_REGIONS)})[ -](?:plug|version|model|layout|keyboard|import|spec|stecker|english)\b"
+    rf"\b(qwertz|azerty|deutsch)\b|\bqwerty ({'|'.join(_REGIONS)})\b"
+    rf"|\b({'|'.join(_REGIONS)})[ -](?:plug|version|model|layout|keyboard|qwerty|import|spec|stecker|english)\b"
     rf"|\bversion ({'|'.join(_REGIONS)})\b"
 )
 _COLOURS: dict[str, str] = {
@@ -323,7 +323,7 @@ def read_title(title: str) -> TitleReading:
         accessory=bool(word_set & _ACCESSORY_WORDS) or bool(word_set & _ACCESSORY_FOR),
         pack=max(packs, default=1) or 1,
         refurbished=bool(_REFURBISHED.search(text)),
-        region=_REGIONS[region[1] or region[2] or region[3]] if (region := _REGION.search(text)) else "",
+        region=_REGIONS[next(filter(None, region.groups()))] if (region := _REGION.search(text)) else "",
         bundle=bool(_BUNDLE.search(text)),
         contrasts=contrasts_of(text, word_set),
     )

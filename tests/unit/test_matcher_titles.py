@@ -80,6 +80,7 @@ def test_any_script_keeps_its_words() -> None:
         ("Toaster UK Plug", "uk"),
         ("Keyboard (US Layout)", "us"),
         ("Notebook QWERTZ", "german"),
+        ("Keyboard QWERTY US International", "us"),
         ("Mikrowelle (Version Française)", "french"),
         ("Camera European Model", "eu"),
         ("Made in USA jeans", ""),
