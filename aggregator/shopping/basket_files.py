@@ -11,14 +11,18 @@ from typing import TypeVar
 
 from aggregator.domain.carts import (
     MAX_AMOUNT,
+    MAX_COUPONS,
     MAX_LINES,
     MAX_OFFERS,
+    MAX_PACK_SIZE,
     MAX_QUANTITY,
     MAX_STORES,
+    NOTHING,
     Basket,
     BasketLine,
     BasketOffer,
     BasketStore,
+    Coupon,
 )
 from aggregator.domain.errors import BasketError, InvalidInput
 from aggregator.domain.money import currency_exponent
@@ -31,6 +35,10 @@ _MOST_DECIMALS = 3  # of ISO 4217's currencies
 _AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _Item = TypeVar("_Item")
+_OF_SOME_OFFERS = {
+    *("currency", "stock", "pack_size", "unit_shipping", "line_shipping", "deposit"),
+    *("estimated", "pinned", "excluded"),
+}
 
 
 def read_basket(content: bytes) -> Basket:
@@ -101,7 +109,7 @@ class _Reader:
 
     def basket(self) -> Basket:
         keys = {"currency", "lines", "stores", "offers"}
-        fields = _fields(self.document, "$", keys, {"max_stores", "assumed_shipping"})
+        fields = _fields(self.document, "$", keys, {"max_stores", "assumed_shipping", "parcel_value"})
         self.currency = _text(fields["currency"], "$.currency")
         try:
             self.decimals = currency_exponent(self.currency)
@@ -125,6 +133,7 @@ class _Reader:
             offers=offers,
             max_stores=_optional_count(fields.get("max_stores"), "$.max_stores", least=1),
             assumed_shipping=self._optional_amount(fields.get("assumed_shipping"), "$.assumed_shipping"),
+            parcel_value=self._amount_or_nothing(fields, "parcel_value", "$"),
         )
 
     def _line(self, value: object, path: str) -> BasketLine:
@@ -137,10 +146,33 @@ class _Reader:
         return BasketLine(_text(fields["id"], f"{path}.id"), quantity)
 
     def _store(self, value: object, path: str) -> BasketStore:
-        fields = _fields(value, path, {"id"}, {"shipping"})
+        fields = _fields(value, path, {"id"}, {"coupons", "estimated", "excluded", "shipping"})
         shipping = fields.get("shipping")
         rule = None if shipping is None else self.shipping(shipping, f"{path}.shipping")
-        return BasketStore(_text(fields["id"], f"{path}.id"), rule)
+        coupons = fields.get("coupons")
+        read = _items([] if coupons is None else coupons, f"{path}.coupons", MAX_COUPONS, self._coupon)
+        _refuse_repeated([coupon.id for coupon in read], f"{path}.coupons")
+        return BasketStore(
+            id=_text(fields["id"], f"{path}.id"),
+            shipping=rule,
+            coupons=read,
+            estimated=_flag(fields, "estimated", path),
+            excluded=_flag(fields, "excluded", path),
+        )
+
+    def _coupon(self, value: object, path: str) -> Coupon:
+        fields = _fields(value, path, {"id"}, {"amount", "min_subtotal", "percent"})
+        percent = fields.get("percent")
+        amount = self._optional_amount(fields.get("amount"), f"{path}.amount")
+        if (percent is None) == (amount is None):
+            problem = "neither a percentage nor an amount" if amount is None else "a percentage and an amount"
+            raise BasketError(problem, place=path, remedy="give one of percent and amount")
+        return Coupon(
+            id=_text(fields["id"], f"{path}.id"),
+            percent=None if percent is None else _percent(percent, f"{path}.percent"),
+            amount=amount,
+            min_subtotal=self._amount_or_nothing(fields, "min_subtotal", path),
+        )
 
     def shipping(self, value: object, path: str) -> ShippingRule:
         fields = _fields(value, path, {"tiers"}, {"min_order", "currency"})
@@ -162,7 +194,7 @@ class _Reader:
         return ShippingTier(start, self._amount(fields["cost"], f"{path}.cost"))
 
     def _offer(self, value: object, path: str, lines: set[str], stores: set[str]) -> BasketOffer:
-        fields = _fields(value, path, {"id", "line", "store", "price"}, {"stock", "currency"})
+        fields = _fields(value, path, {"id", "line", "store", "price"}, _OF_SOME_OFFERS)
         self._same_currency(fields, path)
         line, store = _text(fields["line"], f"{path}.line"), _text(fields["store"], f"{path}.store")
         if line not in lines:
@@ -179,6 +211,13 @@ class _Reader:
             store=store,
             price=self._amount(fields["price"], f"{path}.price"),
             stock=_optional_count(fields.get("stock"), f"{path}.stock", least=0),
+            pack_size=_pack_size(fields.get("pack_size"), f"{path}.pack_size"),
+            unit_shipping=self._amount_or_nothing(fields, "unit_shipping", path),
+            line_shipping=self._amount_or_nothing(fields, "line_shipping", path),
+            deposit=self._amount_or_nothing(fields, "deposit", path),
+            estimated=_flag(fields, "estimated", path),
+            pinned=_flag(fields, "pinned", path),
+            excluded=_flag(fields, "excluded", path),
         )
 
     def _same_currency(self, fields: _Object, path: str) -> None:
@@ -189,6 +228,9 @@ class _Reader:
 
     def _optional_amount(self, value: object, path: str) -> Decimal | None:
         return None if value is None else self._amount(value, path)
+
+    def _amount_or_nothing(self, fields: _Object, key: str, path: str) -> Decimal:
+        return self._optional_amount(fields.get(key), f"{path}.{key}") or NOTHING
 
     def _amount(self, value: object, path: str) -> Decimal:
         remedy = 'give it like "19.99"'
@@ -264,6 +306,31 @@ def _count(value: object, path: str, *, least: int) -> int:
         problem = f"{_shown(value)} is {'negative' if value < 0 else 'too few'}"
         raise BasketError(problem, place=path, remedy=f"give {least} or more")
     return int(min(value, MAX_AMOUNT))
+
+
+def _pack_size(value: object, path: str) -> int:
+    size = 1 if value is None else _count(value, path, least=1)
+    if size > MAX_PACK_SIZE:
+        raise BasketError(f"{size} is too many", place=path, remedy=f"at most {MAX_PACK_SIZE:,}")
+    return size
+
+
+def _flag(fields: _Object, key: str, path: str) -> bool:
+    value = fields.get(key)
+    if value is not None and not isinstance(value, bool):
+        problem = f"{_shown(value)} is neither true nor false"
+        raise BasketError(problem, place=f"{path}.{key}", remedy="give one of them, without quotes")
+    return bool(value)
+
+
+def _percent(value: object, path: str) -> Decimal:
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value <= 100:
+        raise BasketError(f"{_shown(value)} is no percentage", place=path, remedy="give 0 to 100")
+    if value != value.quantize(Decimal("0.01")):
+        raise BasketError(f"{_shown(value)} has more than 2 decimals", place=path, remedy="at most 2")
+    return abs(value)
 
 
 def _key(path: str, key: str) -> str:

@@ -26,19 +26,28 @@ def write_plan(plan: Plan) -> str:
         "total": "0" if plan.status is PlanStatus.INFEASIBLE else amount(plan.total),
         "bound": "0" if plan.status is PlanStatus.INFEASIBLE else optional(plan.bound),
         "complete": plan.complete,
+        "estimated": plan.estimated,
         "units": plan.units,
         "allocations": [
-            {"line": a.line, "offer": a.offer, "store": a.store, "quantity": a.quantity}
+            {"line": a.line, "offer": a.offer, "store": a.store, "quantity": a.quantity, "units": a.units}
             for a in plan.allocations
         ],
         "stores": [
-            {"store": share.store, "subtotal": amount(share.subtotal), "shipping": optional(share.shipping)}
+            {
+                "store": share.store,
+                "subtotal": amount(share.subtotal),
+                "shipping": optional(share.shipping),
+                "discount": amount(share.discount),
+                "coupon": share.coupon,
+                "deposit": amount(share.deposit),
+            }
             for share in plan.stores
         ],
         "missing": [
             {"line": line.line, "quantity": line.quantity, "reason": line.reason.value}
             for line in plan.missing
         ],
+        "surplus": [{"line": line.line, "quantity": line.quantity} for line in plan.surplus],
         "frontier": [
             {
                 "max_stores": point.max_stores,

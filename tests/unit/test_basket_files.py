@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.cli import main
-from aggregator.domain.carts import Basket, PlanStatus
+from aggregator.domain.carts import Basket, BasketOffer, PlanStatus
 from aggregator.domain.errors import BasketError
 from aggregator.shopping.basket_files import read_basket, read_shipping_rule
 from aggregator.shopping.plan_files import write_plan
@@ -24,6 +25,16 @@ EXAMPLE = """{"currency":"EUR","max_stores":null,"assumed_shipping":"4.90",
 "min_order":"10.00"}},{"id":"s2","shipping":null}],
 "offers":[{"id":"o1","line":"l1","store":"s1","price":"19.99","stock":5},
 {"id":"o2","line":"l2","store":"s1","price":30.5},{"id":"o3","line":"l2","store":"s2","price":"29"}]}"""
+
+
+RICH = """{"currency":"EUR","max_stores":2,"parcel_value":"1.00",
+"lines":[{"id":"l1","quantity":5},{"id":"l2","quantity":1}],
+"stores":[{"id":"s1","shipping":{"tiers":[{"min_subtotal":"0","cost":"4.90"}]},"estimated":true,
+"coupons":[{"id":"c1","percent":"12.5","min_subtotal":"20"},{"id":"c2","amount":"5.00"}]},
+{"id":"s2","shipping":null,"excluded":false}],
+"offers":[{"id":"o1","line":"l1","store":"s1","price":"19.99","pack_size":3,"deposit":"0.25","unit_shipping":"0.50",
+"line_shipping":"2"},{"id":"o2","line":"l2","store":"s1","price":30.5,"excluded":true},
+{"id":"o3","line":"l2","store":"s2","price":"29","pinned":true,"estimated":true}]}"""
 
 
 def changed(path: str, value: str) -> bytes:
@@ -54,6 +65,40 @@ def test_reads_amounts_as_decimals_and_absent_limits_as_none() -> None:
     assert [offer.stock for offer in basket.offers] == [5, None, None]
     assert (basket.max_stores, str(basket.assumed_shipping)) == (None, "4.90")
     assert (str(basket.stores[0].shipping.min_order), basket.stores[1].shipping) == ("10.00", None)
+
+
+def test_reads_what_only_some_baskets_have() -> None:
+    basket = read_basket(RICH.encode())
+    assert (basket.parcel_value, basket.stores[0].estimated, basket.offers[1].excluded) == (1, True, True)
+    percent, amount = basket.stores[0].coupons
+    assert (percent.percent, percent.amount, percent.min_subtotal) == (Decimal("12.5"), None, 20)
+    assert (amount.percent, amount.amount, amount.min_subtotal) == (None, 5, 0)
+    assert basket.offers[0] == BasketOffer(
+        "o1",
+        "l1",
+        "s1",
+        Decimal("19.99"),
+        pack_size=3,
+        unit_shipping=Decimal("0.50"),
+        line_shipping=Decimal(2),
+        deposit=Decimal("0.25"),
+    )
+    assert (basket.offers[2].pinned, basket.offers[2].estimated) == (True, True)
+
+
+def test_writes_what_only_some_plans_have() -> None:
+    plan = json.loads(write_plan(plan_basket(read_basket(RICH.encode()))))
+    assert plan["stores"][0] == {
+        "store": "s1",
+        "subtotal": "39.98",
+        "shipping": "7.90",
+        "discount": "5.00",
+        "coupon": "c2",
+        "deposit": "0.50",
+    }
+    assert plan["allocations"][0]["units"] == 6
+    assert (plan["surplus"], plan["units"]) == ([{"line": "l1", "quantity": 1}], 6)
+    assert (plan["total"], plan["estimated"], plan["complete"]) == ("72.38", True, False)
 
 
 def test_a_number_is_not_rounded_on_the_way_in() -> None:
@@ -95,7 +140,7 @@ def test_an_offer_may_repeat_the_currency_and_the_file_start_with_a_mark() -> No
         (
             "offers.0.colour",
             '"red"',
-            "$.offers[0].colour: unknown key; the keys here are currency, id, line,",
+            "$.offers[0].colour: unknown key; the keys here are currency, deposit, estimated,",
         ),
         ("offers.0.two words", "1", '$.offers[0]["two words"]: unknown key; the keys here are'),
         ("offers.0.line", '"l9"', '$.offers[0].line: no line "l9"; use an id from $.lines'),
@@ -135,7 +180,7 @@ def test_an_offer_may_repeat_the_currency_and_the_file_start_with_a_mark() -> No
         ),
         ("stores.0.shipping.tiers.0.from", "1", "$.stores[0].shipping.tiers[0].from: unknown key"),
         ("stores.0.shipping.min_order", '"-5"', "$.stores[0].shipping.min_order: -5 is negative"),
-        ("stores.0.country", '"DE"', "$.stores[0].country: unknown key; the keys here are id, shipping"),
+        ("stores.0.country", '"DE"', "$.stores[0].country: unknown key; the keys here are coupons, "),
         ("max_stores", "-1", "$.max_stores: -1 is negative; give 1 or more"),
         ("max_stores", "0", "$.max_stores: 0 is too few; give 1 or more"),
         ("assumed_shipping", "-1", "$.assumed_shipping: -1 is negative"),
@@ -143,6 +188,41 @@ def test_an_offer_may_repeat_the_currency_and_the_file_start_with_a_mark() -> No
         ("currency", '["EUR","USD"]', "$.currency: [...] is not a text"),
         ("currency", "", "$.currency: missing; the keys here are assumed_shipping, currency, lines,"),
         ("colour", "1", "$.colour: unknown key; the keys here are assumed_shipping, currency, lines,"),
+        ("offers.0.pack_size", "0", "$.offers[0].pack_size: 0 is too few; give 1 or more"),
+        ("offers.0.pack_size", "10001", "$.offers[0].pack_size: 10001 is too many; at most 10,000"),
+        ("offers.0.pack_size", '"6"', '$.offers[0].pack_size: "6" is not a whole number; give 1 or more'),
+        ("offers.0.deposit", '"-0.25"', "$.offers[0].deposit: -0.25 is negative; amounts are 0 or more"),
+        ("offers.0.unit_shipping", "0.001", "$.offers[0].unit_shipping: 0.001 has more decimals than EUR"),
+        ("offers.0.line_shipping", "NaN", "$.offers[0].line_shipping: NaN is not an amount"),
+        ("offers.0.pinned", "1", "$.offers[0].pinned: 1 is neither true nor false; give one of them"),
+        ("stores.0.excluded", '"no"', '$.stores[0].excluded: "no" is neither true nor false; give one of'),
+        ("stores.0.coupons", "{}", "$.stores[0].coupons: {...} is not a list; give [...]"),
+        (
+            "stores.0.coupons",
+            '[{"id":"c"}]',
+            "$.stores[0].coupons[0]: neither a percentage nor an amount; giv",
+        ),
+        (
+            "stores.0.coupons",
+            '[{"id":"c","amount":1,"percent":5}]',
+            "$.stores[0].coupons[0]: a percentage and an amount; give one of percent and amount",
+        ),
+        (
+            "stores.0.coupons",
+            '[{"id":"c","percent":100.5}]',
+            "$.stores[0].coupons[0].percent: 100.5 is no percentage; give 0 to 100",
+        ),
+        (
+            "stores.0.coupons",
+            '[{"id":"c","percent":"3.125"}]',
+            "$.stores[0].coupons[0].percent: 3.125 has more than 2 decimals; at most 2",
+        ),
+        (
+            "stores.0.coupons",
+            '[{"id":"c","amount":1},{"id":"c","amount":2}]',
+            '$.stores[0].coupons[1].id: the id "c" is there twice; give each its own',
+        ),
+        ("parcel_value", '"-1"', "$.parcel_value: -1 is negative; amounts are 0 or more"),
         ("currency", '"EUR","currency":"USD"', "$.currency: the key is there twice; keep one of them"),
         ("offers.2.price", '1,"price":2', "$.offers[2].price: the key is there twice; keep one of them"),
     ],
@@ -187,8 +267,8 @@ def test_the_largest_number_of_lines_and_stores_is_accepted() -> None:
 
 
 PLAN_KEYS = (
-    "status currency total bound complete units allocations stores missing frontier single_store "
-    "cheapest_per_line cheapest_known_parts"
+    "status currency total bound complete estimated units allocations stores missing surplus frontier "
+    "single_store cheapest_per_line cheapest_known_parts"
 ).split()
 
 
@@ -252,13 +332,24 @@ def test_the_command_writes_the_plan(
         "total": "70.48",
         "bound": "70.48",
         "complete": True,
+        "estimated": False,
         "units": 3,
         "allocations": [
-            {"line": "l1", "offer": "o1", "store": "s1", "quantity": 2},
-            {"line": "l2", "offer": "o2", "store": "s1", "quantity": 1},
+            {"line": "l1", "offer": "o1", "store": "s1", "quantity": 2, "units": 2},
+            {"line": "l2", "offer": "o2", "store": "s1", "quantity": 1, "units": 1},
         ],
-        "stores": [{"store": "s1", "subtotal": "70.48", "shipping": "0.00"}],
+        "stores": [
+            {
+                "store": "s1",
+                "subtotal": "70.48",
+                "shipping": "0.00",
+                "discount": "0.00",
+                "coupon": None,
+                "deposit": "0.00",
+            }
+        ],
         "missing": [],
+        "surplus": [],
         "frontier": [{"max_stores": 1, "units": 3, "total": "70.48", "complete": True, "proven": True}],
         "single_store": {"store": "s1", "total": "70.48", "complete": True},
         "cheapest_per_line": {"total": "73.88", "complete": False},
@@ -292,6 +383,43 @@ def test_the_command_exits_with_2_and_one_line_where_the_basket_is_wrong(
 
 
 @pytest.mark.parametrize(
+    ("path", "value", "place"),
+    [
+        ("offers.0.price", '"19.999"', "$.offers[0].price"),
+        ("stores.0.shipping.min_order", "1.005", "$.stores[0].shipping.min_order"),
+        ("stores.0.shipping.tiers.0.cost", '"-4.90"', "$.stores[0].shipping.tiers[0].cost"),
+        ("assumed_shipping", "NaN", "$.assumed_shipping"),
+        ("offers.1.weight", "1", "$.offers[1].weight"),
+        ("lines.0.unit", '"kg"', "$.lines[0].unit"),
+        ("offers.2.line", '"l3"', "$.offers[2].line"),
+        ("offers.2.store", '"s3"', "$.offers[2].store"),
+        ("offers.1.currency", '"USD"', "$.offers[1].currency"),
+        ("offers.2.id", '"o2"', "$.offers[2].id"),
+        ("lines.1.id", '"l1"', "$.lines[1].id"),
+        ("stores.1.id", '"s1"', "$.stores[1].id"),
+        ("lines", json.dumps([{"id": str(at), "quantity": 1} for at in range(501)]), "$.lines"),
+        ("stores", json.dumps([{"id": str(at)} for at in range(1_001)]), "$.stores"),
+        ("offers", json.dumps([{"id": "o"}] * 200_001), "$.offers"),
+    ],
+)
+def test_the_command_exits_with_2_for_every_fault_that_the_format_names(
+    path: str,
+    value: str,
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tmp_path / "basket.json"
+    source.write_bytes(changed(path, value))
+    assert run_plan(monkeypatch, str(source)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"click2cart: {place}: ")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "arguments", [["--time-limit", "0"], ["--time-limit", "nan"], ["--output", "missing/plan.json"]]
 )
 def test_the_command_exits_with_2_where_the_call_is_wrong(
@@ -311,8 +439,8 @@ VALUES = st.sampled_from(
 
 @st.composite
 def mutated_files(draw: st.DrawFn) -> bytes:
-    """The example with some values replaced or removed, and sometimes some bytes."""
-    document = json.loads(EXAMPLE)
+    """An example with some values replaced or removed, and sometimes some bytes."""
+    document = json.loads(draw(st.sampled_from([EXAMPLE, RICH])))
     replacements: list[str] = []
     for _ in range(draw(st.integers(0, 3))):
         target, keys = document, list(document)
@@ -374,7 +502,7 @@ def test_no_file_crashes_the_planner(content: bytes) -> None:
 def test_no_file_crashes_the_planner_in_ten_thousand() -> None:
     rng = random.Random(7)
     for _ in range(10_000):
-        content = bytearray(EXAMPLE.encode())
+        content = bytearray(rng.choice([EXAMPLE, RICH]).encode())
         for _ in range(rng.randint(1, 4)):
             at = rng.randrange(len(content))
             content[at : at + rng.choice([0, 1, 1, 3])] = rng.choice(

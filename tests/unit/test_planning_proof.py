@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from aggregator.domain.carts import Basket, Plan, PlanStatus
+from aggregator.shopping.basket_files import read_basket
 from aggregator.shopping.planning import plan_basket
+from tests.unit.planning_documents import oracle_answers, random_document
 from tests.unit.planning_oracle import best_plans, cheapest_in_one_store, random_basket
 
 
@@ -71,6 +75,44 @@ def test_equals_the_best_of_all_rich_purchases(block: int) -> None:
 def test_equals_the_best_of_all_purchases(block: int) -> None:
     for seed in range(1_000 + block * 200, 1_200 + block * 200):
         assert_plan_is_the_best_purchase(random_basket(random.Random(seed)))
+
+
+def assert_plans_equal_the_oracle(seeds: Sequence[str], *, rich: bool = False) -> None:
+    """In units, stores of unknown shipping, cents and stores, each plan proven with gap zero."""
+    documents = [random_document(random.Random(seed), rich=rich) for seed in seeds]
+    for document, expected in zip(documents, oracle_answers(documents), strict=True):
+        basket = read_basket(json.dumps(document).encode())
+        plan = plan_basket(basket, time_limit=60, frontier=False)
+        assert expected["proven"]
+        if not expected["units"]:
+            assert plan.status is PlanStatus.INFEASIBLE
+            continue
+        assert (plan.status, plan.bound) == (PlanStatus.OPTIMAL, plan.total)
+        besides = plan.unknown_stores * (basket.assumed_shipping or 0) + basket.parcel_value * len(
+            plan.stores
+        )
+        assert plan.units == expected["units"]
+        assert (plan.total + besides) * 100 == expected["ranked"]
+        assert len(plan.stores) == expected["stores"]
+        if basket.assumed_shipping is None:
+            assert plan.unknown_stores == expected["unknown"]
+
+
+def test_equals_another_solver_on_a_sample() -> None:
+    assert_plans_equal_the_oracle([f"sample {seed}" for seed in range(60)])
+    assert_plans_equal_the_oracle([f"sample {seed}" for seed in range(40)], rich=True)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(40))
+def test_equals_another_solver(block: int) -> None:
+    assert_plans_equal_the_oracle([f"{block} {seed}" for seed in range(250)])
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(10))
+def test_equals_another_solver_on_rich_baskets(block: int) -> None:
+    assert_plans_equal_the_oracle([f"rich {block} {seed}" for seed in range(200)], rich=True)
 
 
 def rank(plan: Plan, basket: Basket) -> tuple[int, int, Decimal]:
