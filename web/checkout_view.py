@@ -170,7 +170,9 @@ def _verdict(
         count = len(changed)
         return str(
             ngettext(
-                "%(num)d article is no more as planned", "%(num)d articles are no more as planned", count
+                "%(num)d article changed since it was planned",
+                "%(num)d articles changed since they were planned",
+                count,
             )
         )
     if doubtful:

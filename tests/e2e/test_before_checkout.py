@@ -108,7 +108,7 @@ def test_a_changed_price_stands_beside_the_planned_one_and_is_planned_again(
 
     go_to_checkout(page, working)
 
-    verdict(page, "1 article is no more as planned")
+    verdict(page, "1 article changed since it was planned")
     row = panel(page).get_by_role("row").filter(has_text="Fernway Home")
     expect(row).to_contain_text(f"€{chosen.price:,.2f}")
     expect(row).to_contain_text(f"€{raised:,.2f}")
@@ -128,7 +128,7 @@ def test_what_sold_out_is_said_and_bought_elsewhere(page: Page, working: Site) -
 
     go_to_checkout(page, working)
 
-    verdict(page, "1 article is no more as planned")
+    verdict(page, "1 article changed since it was planned")
     expect(panel(page).get_by_role("row").filter(has_text="Kettle & Cable")).to_contain_text("Sold out")
     page.get_by_role("button", name="Plan again with these prices").click()
     verdict(page, "Every price and stock is as planned")
@@ -171,7 +171,7 @@ def test_without_javascript_the_page_looks_again_by_itself(browser: Browser, wor
     add_to_cart(page, working, offer.public_id)
     working.stores["pixel-parcel"].control.set_price(offer.sku or offer.external_id, offer.price + 1)
     go_to_checkout(page, working)
-    verdict(page, "1 article is no more as planned")
+    verdict(page, "1 article changed since it was planned")
     page.get_by_role("button", name="Plan again with these prices").click()
     verdict(page, "Every price and stock is as planned")
     expect(page.locator("ol.steps > li")).to_contain_text(f"€{offer.price + 1:,.2f}")
