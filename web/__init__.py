@@ -18,6 +18,7 @@ from web import (
     presenters,
     search_place,
     security,
+    translations,
 )
 from web.pages import (
     account_data,
@@ -25,6 +26,7 @@ from web.pages import (
     accounts,
     add_store,
     addresses,
+    api_docs,
     cart_options,
     carts,
     categories,
@@ -81,6 +83,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         context,
         errors,
         presenters,
+        translations,
         pictures,
         category_tree,
         search_place,
@@ -115,6 +118,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         account_security,
         account_data,
         inbox,
+        api_docs,
         operations,
         add_store,
         matches,

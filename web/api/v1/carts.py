@@ -207,7 +207,7 @@ def merge(body: Items) -> Response:
 
 
 @plans.get("")
-@operation("Plan the cart", answer=PlanTold)
+@operation("Plan the cart", answer=PlanTold, errors=(404,))
 def plan() -> PlanTold:
     """The cheapest way to buy the cart, shipping included, with its proof."""
     settings = context.current_settings()

@@ -1,0 +1,169 @@
+"""The API keeps its OpenAPI document's word, whoever asks and whatever is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import given, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from sqlalchemy import select
+
+from aggregator.accounts.api_tokens import make_api_token
+from aggregator.accounts.roles import Role
+from aggregator.accounts.scopes import SCOPES
+from aggregator.accounts.sign_in import invite
+from aggregator.db.models import AccountRow
+from aggregator.db.session import Sessions
+from aggregator.settings import Settings
+from tests.integration.conftest import Browser, ShopWindow
+from web import create_app
+
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+# Role and scopes; a guest has neither.
+CALLERS: Mapping[str, tuple[Role, tuple[str, ...]] | None] = {
+    "guest": None,
+    "shopper": ("shopper", tuple(scope for scope in SCOPES if scope != "operate")),
+    "operator": ("operator", SCOPES),
+    "scoped": ("shopper", ("cart:read",)),
+}
+
+
+@pytest.fixture
+def api(site_settings: Settings, sessions: Sessions) -> Flask:
+    return create_app(replace(site_settings, api_requests=1_000_000), sessions)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_no_answer_breaks_the_contract(
+    api: Flask, sessions: Sessions, shop_window: ShopWindow, caller: str
+) -> None:
+    hold_to_the_contract(api, headers_of(sessions, caller), examples=4)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("caller", CALLERS)
+def test_no_answer_breaks_the_contract_however_often(
+    api: Flask, sessions: Sessions, shop_window: ShopWindow, caller: str
+) -> None:
+    hold_to_the_contract(api, headers_of(sessions, caller), examples=150)
+
+
+def headers_of(sessions: Sessions, caller: str) -> dict[str, str]:
+    known = CALLERS[caller]
+    if known is None:
+        return {}
+    role, scopes = known
+    with sessions.begin() as session:
+        invite(session, "ada@example.org", role)
+        account = session.scalars(select(AccountRow.id)).one()
+        token = make_api_token(session, account, "test", scopes, days=1)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def hold_to_the_contract(api: Flask, headers: dict[str, str], *, examples: int) -> None:
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api)
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
+
+        @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+        @given(case=found.ok().as_strategy())
+        def hold(case: Case[Any]) -> None:
+            case.call_and_validate(headers=headers, checks=list(CHECKS))
+
+        hold()
+
+
+def test_every_resource_is_described(api: Flask) -> None:
+    described = set(api.test_client().get("/api/v1/openapi.json").get_json()["paths"])
+    served = {
+        rule.rule.replace("<", "{").replace(">", "}")
+        for rule in api.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/")
+    }
+    assert served - described == {"/api/v1/openapi.json"}
+
+
+def test_the_document_is_openapi(api: Flask) -> None:
+    document = api.test_client().get("/api/v1/openapi.json").get_json()
+    assert document["openapi"] == "3.1.0"
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_a_request_that_is_sent_again_with_its_key_changes_nothing_twice(
+    browser: Browser, shop_window: ShopWindow
+) -> None:
+    put = {"product_id": shop_window.kettle, "quantity": 2}
+    browser.client.post("/api/v1/cart/items", json=put)
+    key = {"Idempotency-Key": "a1"}
+    first = browser.client.post("/api/v1/cart/items", json=put, headers=key)
+    again = browser.client.post("/api/v1/cart/items", json=put, headers=key)
+    assert first.status_code == again.status_code == 201
+    assert first.get_json() == again.get_json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert browser.get("/api/v1/cart").get_json()["unit_count"] == 4
+    other = browser.client.post("/api/v1/cart/items", json={**put, "quantity": 3}, headers=key)
+    assert other.status_code == 422
+    assert other.content_type == "application/problem+json"
+
+
+def test_a_cart_is_changed_only_as_it_was_seen(browser: Browser, shop_window: ShopWindow) -> None:
+    put = {"product_id": shop_window.kettle, "quantity": 2}
+    browser.client.post("/api/v1/cart/items", json=put)
+    seen = browser.get("/api/v1/cart")
+    (item,) = seen.get_json()["items"]
+    address, match = f"/api/v1/cart/items/{item['id']}", {"If-Match": seen.headers["ETag"]}
+    assert browser.client.put(address, json={"quantity": 5}, headers=match).status_code == 200
+    late = browser.client.put(address, json={"quantity": 7}, headers=match)
+    assert late.status_code == 412
+    assert browser.get("/api/v1/cart").get_json()["unit_count"] == 5
+    unchanged = browser.get(
+        "/api/v1/cart", headers={"If-None-Match": browser.get("/api/v1/cart").headers["ETag"]}
+    )
+    assert unchanged.status_code == 304
+
+
+def test_other_sites_pages_use_the_api_only_where_they_are_named_and_only_by_token(
+    site_settings: Settings, sessions: Sessions, shop_window: ShopWindow
+) -> None:
+    named = "https://app.example"
+    client = create_app(replace(site_settings, api_origins=frozenset({named})), sessions).test_client()
+    read = client.get("/api/v1/products", headers={"Origin": named})
+    assert read.headers["Access-Control-Allow-Origin"] == named
+    assert "Access-Control-Allow-Credentials" not in read.headers
+    stranger = client.get("/api/v1/products", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in stranger.headers
+    asked = {"Origin": named, "Access-Control-Request-Method": "POST"}
+    assert client.options("/api/v1/cart/items", headers=asked).status_code == 204
+    put = {"product_id": shop_window.kettle}
+    assert client.post("/api/v1/cart/items", json=put, headers={"Origin": named}).status_code == 403
+
+
+def test_requests_are_counted(site_settings: Settings, sessions: Sessions) -> None:
+    client = create_app(replace(site_settings, api_requests=2), sessions).test_client()
+    first = client.get("/api/v1/stores")
+    assert first.headers["RateLimit-Policy"] == '"api";q=2;w=60'
+    assert first.headers["RateLimit"].startswith('"api";r=1;t=')
+    client.get("/api/v1/stores")
+    refused = client.get("/api/v1/stores")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) <= 60
+    assert refused.content_type == "application/problem+json"
