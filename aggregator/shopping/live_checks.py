@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import ARRAY, BigInteger, any_, cast, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.circuits import find_crawl_state
@@ -280,7 +280,8 @@ def _kept_rows(
     rows = session.scalars(
         select(LiveCheckOfferRow)
         .where(
-            LiveCheckOfferRow.offer_id.in_(offer_ids),
+            # One array, however many there are: a large cart has more offers than a statement may have parameters.
+            LiveCheckOfferRow.offer_id == any_(cast(list(offer_ids), ARRAY(BigInteger))),
             LiveCheckOfferRow.checked_at > since,
             LiveCheckOfferRow.state.in_(_SETTLED),
         )

@@ -51,6 +51,7 @@ from aggregator.shopping.live_checks import (
     find_live_check,
     finish_check,
     forget_old_checks,
+    fresh_offers,
     keep_states,
 )
 from spiders.offer_checks import check_stores
@@ -339,6 +340,18 @@ def test_what_is_bought_is_not_looked_at(session: Session) -> None:
     set_hand_off_state(session, token, bought.id, "bought")
     check_again(session, token, checkout.id)
     assert found_states(session, token, checkout) == {"far-1": "waiting"}
+
+
+def test_a_cart_of_very_many_offers_is_asked_for_in_one_question(session: Session) -> None:
+    token = cart_at(session, "near")
+    check_out(session, token)
+    look(session, state("near-1", "11.00"))
+    offer_id = session.scalars(select(OfferRow.id)).one()
+    many = [*range(offer_id + 1, offer_id + 100_000), offer_id]
+    assert {key: found.price.plain() for key, found in fresh_offers(session, many).items()} == {
+        offer_id: "11.00"
+    }
+    assert fresh_offers(session, []) == {}
 
 
 def test_old_checks_are_forgotten(session: Session) -> None:
