@@ -6,12 +6,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from aggregator.domain.carts import Basket, Plan, PlanStatus
+from aggregator.domain.carts import Basket, PlanStatus
 from aggregator.shopping.basket_files import read_basket
 from aggregator.shopping.planning import plan_basket
 from tests.unit.planning_documents import oracle_answers, random_document
@@ -113,54 +112,3 @@ def test_equals_another_solver(block: int) -> None:
 @pytest.mark.parametrize("block", range(10))
 def test_equals_another_solver_on_rich_baskets(block: int) -> None:
     assert_plans_equal_the_oracle([f"rich {block} {seed}" for seed in range(200)], rich=True)
-
-
-def rank(plan: Plan, basket: Basket) -> tuple[int, int, Decimal]:
-    if basket.assumed_shipping is None:
-        return -plan.units, plan.unknown_stores, plan.total
-    return -plan.units, 0, plan.total + basket.assumed_shipping * plan.unknown_stores
-
-
-def plan_only(basket: Basket) -> Plan:
-    plan = plan_basket(basket, frontier=False)
-    assert plan.status is not PlanStatus.FEASIBLE
-    return plan
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_more_to_choose_from_is_never_worse(seed: int) -> None:
-    basket = random_basket(random.Random(f"more {seed}"))
-    best = rank(plan_only(basket), basket)
-    assert best <= rank(plan_only(replace(basket, offers=basket.offers[:-1])), basket)
-    without = basket.stores[-1].id
-    fewer = replace(
-        basket,
-        stores=basket.stores[:-1],
-        offers=tuple(offer for offer in basket.offers if offer.store != without),
-    )
-    assert best <= rank(plan_only(fewer), basket)
-    assert rank(plan_only(replace(basket, max_stores=None)), basket) <= best
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_is_never_worse_than_each_line_where_it_is_cheapest(seed: int) -> None:
-    basket = replace(random_basket(random.Random(f"greedy {seed}")), max_stores=None)
-    plan = plan_basket(basket)
-    if plan.complete and plan.cheapest_per_line.complete:
-        assert plan.total <= plan.cheapest_per_line.total
-    totals = [point.total for point in plan.frontier if point.complete]
-    assert totals == sorted(totals, reverse=True)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_out_of_time_it_keeps_a_permitted_plan_and_a_true_bound(seed: int) -> None:
-    basket = random_basket(random.Random(f"hurry {seed}"))
-    hurried, best = plan_basket(basket, time_limit=1e-9), plan_basket(basket)
-    assert (hurried.status is PlanStatus.INFEASIBLE) == (best.status is PlanStatus.INFEASIBLE)
-    assert rank(best, basket) <= rank(hurried, basket)
-    assert hurried.bound is not None
-    assert hurried.bound <= hurried.total
-    if (hurried.units, hurried.unknown_stores) == (best.units, best.unknown_stores):
-        assert hurried.bound <= best.total
-    if hurried.status is PlanStatus.OPTIMAL:
-        assert rank(hurried, basket) == rank(best, basket)
