@@ -94,7 +94,7 @@ class Programme:
         if problem.max_stores is not None and problem.max_stores < len(problem.shops):
             self.at_most(self.store_count(), problem.max_stores)
         self.magnitude = _magnitude(problem)
-        self.trusted = self.magnitude < TRUSTED_MAGNITUDE
+        self.trusted = max(self.magnitude, _largest_row(problem)) < TRUSTED_MAGNITUDE
 
     def cost(self) -> Floats:
         """The objective goods plus shipping, and all else that is paid."""
@@ -360,6 +360,14 @@ def _magnitude(problem: Problem) -> int:
         cost = max(choice.cost, choice.price) * packs * (2 if choice.line in problem.packed else 1)
         dearest[choice.line] = max(dearest[choice.line], cost + choice.once)
     fees = sum(max(abs(band.cost) for band in shop.bands) for shop in problem.shops.values())
-    lows = max((shop.bands[-1].low for shop in problem.shops.values()), default=0)
-    scale = WHOLE if any(band.rate for shop in problem.shops.values() for band in shop.bands) else 1
-    return scale * max(fees + sum(dearest.values()), lows)
+    return fees + sum(dearest.values())
+
+
+def _largest_row(problem: Problem) -> int:
+    return max(
+        (
+            max(shop.reach, shop.bands[-1].low) * (WHOLE if any(band.rate for band in shop.bands) else 1)
+            for shop in problem.shops.values()
+        ),
+        default=0,
+    )
