@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from flask_babel import gettext as _
@@ -15,6 +16,9 @@ from aggregator.domain.money import Money
 from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOffLine
 from web.presenters import Words, money
+
+# What stores said longer ago is no more told as today's.
+CURRENT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +48,13 @@ class UnverifiedStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckView:
-    """A look at a checkout's prices. `difference` is what the same articles cost more (or less) now, where known."""
+    """A look at a checkout's prices. `difference` is what the same articles cost more (or less) now, where known.
 
+    `is_current`: it was not long ago; of an older one, or where there was none, nothing is said but that.
+    """
+
+    is_current: bool
+    asked_at: datetime
     is_open: bool
     done: int
     all: int
@@ -58,15 +67,34 @@ class CheckView:
     @property
     def is_as_planned(self) -> bool:
         """Whether every store confirmed every price."""
-        return not (self.is_open or self.changed or self.doubtful or self.unverified)
+        return self.is_current and not (self.is_open or self.changed or self.doubtful or self.unverified)
+
+
+def current_check(checkout: Checkout) -> LiveCheck | None:
+    """The latest look at a checkout's prices, as long as it tells of today's."""
+    check = checkout.check
+    return check if check is not None and datetime.now(UTC) - check.created_at < CURRENT else None
 
 
 def check_view(checkout: Checkout) -> CheckView | None:
     """The sentences of a checkout's latest look at its prices; None where nothing is left to look at."""
-    check = checkout.check
     steps = [step for step in checkout.steps if step.state in OPEN_STATES]
-    if check is None or not steps:
+    if not steps:
         return None
+    check = current_check(checkout)
+    if check is None:
+        return CheckView(
+            is_current=False,
+            asked_at=checkout.check.created_at if checkout.check else checkout.created_at,
+            is_open=False,
+            done=0,
+            all=0,
+            changed=(),
+            doubtful=(),
+            unverified=(),
+            verdict=str(_("Prices may have changed since they were looked at")),
+            difference=None,
+        )
     found = [
         (step, line, offer)
         for step in steps
@@ -77,6 +105,10 @@ def check_view(checkout: Checkout) -> CheckView | None:
     doubtful = tuple(_line(*one) for one in found if one[2].state == "doubtful")
     unverified = _unverified((step, offer) for step, _line_, offer in found)
     return CheckView(
+        is_current=True,
+        asked_at=min(
+            (offer.checked_at for _s, _l, offer in found if offer.checked_at), default=check.created_at
+        ),
         is_open=check.is_open,
         done=sum(offer.state != "waiting" for _step, _line_, offer in found),
         all=len(found),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from aggregator.db.models import LiveCheckOfferRow, LiveCheckRow, StoreRow
 from aggregator.db.session import Sessions
@@ -92,6 +92,24 @@ def test_a_store_left_out_of_a_new_plan(browser: Browser, address: str, sessions
     with sessions() as session:
         name = session.scalars(select(StoreRow.name).where(StoreRow.public_id == left_out)).one()
     assert f"<h2>{name}</h2>" not in again
+
+
+def test_what_was_said_long_ago_is_not_told_as_todays(
+    browser: Browser, address: str, sessions: Sessions
+) -> None:
+    end_check(sessions)
+    assert "Prices confirmed" in browser.page(address)
+    with sessions.begin() as session:
+        session.execute(update(LiveCheckRow).values(created_at=datetime.now(UTC) - timedelta(days=2)))
+    page = browser.page(address)
+    assert "Prices may have changed since they were looked at" in page
+    assert "checked 2 days ago" in page
+    assert "Prices confirmed" not in page
+    with sessions.begin() as session:
+        session.execute(delete(LiveCheckRow))
+    assert "Prices may have changed since they were looked at" in browser.page(address)
+    assert browser.post(f"{address}/check").headers["Location"] == address
+    assert "Asking the stores for their prices now" in browser.page(address)
 
 
 def test_another_browser_sees_a_checkout_by_its_signed_link_alone(

@@ -17,7 +17,7 @@ from aggregator.shopping.handoffs import (
     set_hand_off_state,
 )
 from web import context
-from web.checkout_view import check_view, step_words
+from web.checkout_view import check_view, current_check, step_words
 from web.db import current_session
 from web.presenters import web_address
 from web.security import let_forms_lead_to
@@ -63,6 +63,7 @@ def show(checkout_id: str) -> str:
         "checkouts/show.html",
         checkout=checkout,
         check=check_view(checkout),
+        live=current_check(checkout),
         step_words=step_words,
         settled=settled,
         is_begun=is_begun,
