@@ -47,8 +47,9 @@ def working(site: Site, shared_dir: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def as_before(site: Site) -> Iterator[None]:
+def as_before(working: Site) -> Iterator[None]:
     """Stores as they were, and nothing remembered of what they said."""
+    site = working
     for store in site.stores.values():
         store.control.clear_requests()
     yield
@@ -79,6 +80,8 @@ def go_to_checkout(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/cart")
     page.get_by_role("button", name="Go to checkout").first.click()
     page.wait_for_url("**/checkout/*")
+    # The page shows by itself what the stores said.
+    expect(page.locator("section.check[data-live]")).to_have_count(0, timeout=20_000)
 
 
 def panel(page: Page) -> Locator:
