@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from flask import Blueprint, Response, flash, render_template, request, url_for
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from aggregator.domain.errors import EnvironmentProblem, InvalidInput
 from aggregator.domain.money import Money, currency_exponent
@@ -155,6 +155,7 @@ def _summary(*, is_pdf: bool = False) -> str:
         year=year,
         words=purchase_words,
         today=datetime.now(UTC).date(),
+        language=str(get_locale()).replace("_", "-"),
     )
 
 
