@@ -140,6 +140,15 @@ def test_another_browser_sees_a_checkout_by_its_signed_link_alone(
     assert stranger.get(address).status_code == 404
 
 
+def test_stores_are_not_asked_on_and_on_through_this_site(browser: Browser, address: str) -> None:
+    answers = {browser.post(f"{address}/check").status_code for _ in range(59)}
+    assert answers == {303}
+    for way in ("/check", "/replan"):
+        assert browser.post(address + way).status_code == 429
+    assert browser.post("/checkout").status_code == 429
+    assert browser.get(address).status_code == 200
+
+
 def test_affiliate_links_are_told_at_the_link(
     browser: Browser, shop_window: ShopWindow, sessions: Sessions
 ) -> None:

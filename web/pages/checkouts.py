@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 from flask_babel import gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from aggregator.accounts.rate_limits import Limit
 from aggregator.domain.checkouts import Checkout, HandOffState, HandOffStep
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.purchases import OPEN_STATES
@@ -28,12 +29,15 @@ LINK_DAYS = 30
 GRANTED_COOKIE = "click2cart_checkouts"
 _MOST_GRANTED = 20
 _DAY = 86_400
+# Each may ask many stores, who are not to be asked on and on through this site.
+_LIMIT = Limit("checkouts", attempts=60, seconds=600)
 _STATES: dict[str, HandOffState] = {"waiting": "waiting", "bought": "bought", "given_up": "given_up"}
 
 
 @pages.post("")
 def create() -> Response:
     """Turn the planned cart into hand-overs."""
+    _count()
     settings = context.current_settings()
     checkout = build_checkout(
         current_session(),
@@ -77,6 +81,7 @@ def show(checkout_id: str) -> str:
 @pages.post("/<checkout_id>/check")
 def check(checkout_id: str) -> Response:
     """Have the stores asked for their prices once more."""
+    _count()
     check_again(current_session(), context.cart_token(), checkout_id, granted=_granted())
     return _go_to(checkout_id)
 
@@ -84,6 +89,7 @@ def check(checkout_id: str) -> Response:
 @pages.post("/<checkout_id>/replan")
 def replan(checkout_id: str) -> Response:
     """Plan the same cart again with what its stores said, without those named in `without`."""
+    _count()
     settings = context.current_settings()
     granted = _granted()
     checkout = replan_checkout(
@@ -144,6 +150,10 @@ def go_on(checkout_id: str, key: str) -> Response:
 def opening_link(step: HandOffStep) -> str | None:
     """Where the big button leads: the link that fills the cart, else the store itself, which adds nothing twice."""
     return web_address(step.handoff.url or step.store_url)
+
+
+def _count() -> None:
+    context.rate_limits().count(current_session(), _LIMIT, context.client() or "")
 
 
 def _checkout(checkout_id: str) -> Checkout:
