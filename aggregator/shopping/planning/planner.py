@@ -101,23 +101,25 @@ def _frontier(
 ) -> tuple[dict[int, Solved], Solved]:
     """The best plan for each lower limit on stores, and the plan itself: a better one if one turned up.
 
-    That can only be where the plan ran out of time. What a total holds depends on ties only where it is not all
-    that ranks: where unknown shipping is assumed or a parcel has a value. Elsewhere ties are left open.
+    Each limit has its share of the time and what others left of theirs, and starts from the plan before it. A
+    better plan can only turn up where the main one ran out of time. What a total holds depends on ties only where
+    it is not all that ranks: where unknown shipping is assumed or a parcel has a value. Elsewhere they are left
+    open.
     """
     ties = parcels_rank or (problem.assumed and any(not shop.known for shop in problem.shops.values()))
     points: dict[int, Solved] = {}
+    previous: Solved | None = None
     limit = 1
-    while limit < best.score.stores and time.monotonic() < deadline:
-        found = solve(problem.with_max_stores(limit), deadline, ties=ties)
-        if found is None or not found.quantities:
-            limit += 1
-            continue
-        previous = points.get(limit - 1)
-        if previous is not None and previous.score[:3] < found.score[:3]:
-            found = replace(previous, units_proven=False)
-        points[limit] = found
-        if found.score < best.score:
-            best = _improved(problem, best, found)
+    while limit < best.score.stores and (now := time.monotonic()) < deadline:
+        share = (deadline - now) / (best.score.stores - limit)
+        known = None if previous is None else previous.quantities
+        found = solve(problem.with_max_stores(limit), now + share, ties=ties, known=known)
+        if found is not None and found.quantities:
+            if previous is not None and previous.score[:3] < found.score[:3]:
+                found = replace(previous, units_proven=False)
+            points[limit] = previous = found
+            if found.score < best.score:
+                best = _improved(problem, best, found)
         limit += 1
     points[best.score.stores] = best
     return {limit: found for limit, found in points.items() if limit <= best.score.stores}, best

@@ -55,16 +55,19 @@ class Solved:
         )
 
 
-def solve(problem: Problem, deadline: float, *, ties: bool = True) -> Solved | None:
+def solve(
+    problem: Problem, deadline: float, *, ties: bool = True, known: Quantities | None = None
+) -> Solved | None:
     """The best plan, or the best found by the deadline (`time.monotonic`); None if nothing can be bought.
 
-    Without `ties` the number of stores and the input order are left open, and so unproven.
+    Without `ties` the number of stores and the input order are left open, and so unproven. A permitted plan that
+    is `known` already is where the search starts, if it finds no better one at once.
     """
     if not problem.shops:
         return None
     if len(problem.shops) == 1 or problem.max_stores == 1:
         return _solve_single(problem, deadline)
-    return _Search(problem, deadline).run(ties=ties)
+    return _Search(problem, deadline, known).run(ties=ties)
 
 
 def cheapest_in_shop(problem: Problem, shop: Shop, wanted: dict[int, int], deadline: float) -> Solved | None:
@@ -139,7 +142,7 @@ def earlier(left: Quantities, right: Quantities) -> bool:
 
 
 class _Search:
-    def __init__(self, problem: Problem, deadline: float) -> None:
+    def __init__(self, problem: Problem, deadline: float, known: Quantities | None = None) -> None:
         self.problem = problem
         self.deadline = deadline
         now = time.monotonic()
@@ -148,6 +151,7 @@ class _Search:
         if score is None:
             raise AssertionError("the start plan is permitted")
         self.score = score
+        self._consider(known)
         self.relaxation: Relaxation | None = None
         self.stores_settled = False
 
