@@ -1,7 +1,7 @@
 """What one product cannot be at once: words of titles that part look-alikes though all the rest agrees.
 
-Sides, ways of building in, kinds of screens, with and without a cord, sizes of clothes, generations. They weigh nothing
-in a probability: offers that they part are two products.
+Sides, ways of building in, kinds of screens, with and without a cord, sizes of clothes, capacities, generations. They
+weigh nothing in a probability: offers that they part are two products.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _CAUGHT: dict[str, str] = {
     "generation": r"(\d{1,2})(?:st|nd|rd|th)[ -]+gen(?:eration)?|gen(?:eration)? ?(\d{1,2})",
     "spf": r"(?:spf|lsf) ?(\d{1,2})",
     "devices": r"(\d{1,2})[ -]?devices?",
+    "gigabytes": r"(\d{1,4}) ?gb",
+    "terabytes": r"(\d{1,2}(?:[.,]\d)?) ?tb",
     "aperture": r"f/ ?(\d(?:\.\d)?)l?(?:-\d(?:\.\d)?g?)?",
 }
 
@@ -110,6 +112,8 @@ def contrasts_of(text: str, words: frozenset[str]) -> frozenset[tuple[str, str]]
     sought = {name for word in words & _TELLING for name in _ATTRIBUTES_OF[word]}
     if "w" in text and _WORN.search(text):
         sought |= {"waist", "length"}
+    if "gb" in text or "tb" in text:
+        sought |= {"gigabytes", "terabytes"}
     if not sought:
         return frozenset()
     said: set[tuple[str, str]] = set()

@@ -52,6 +52,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("channel", "ch"), ("channels", 1.0)),
 }
 # These mean a unit only when they touch the number ("5 g" may be anything, "5g" is not five and a G).
+_NETWORKS = {"2", "3", "4", "5"}  # of mobile phones, "5G": nothing that is sold weighs so little
 _TOUCHING_ONLY = {"m", "g", "v", "u", "x", "p", "i", "in", "'"}
 _UNIT_WORDS = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 _MEASURE = re.compile(rf"(?<![a-z0-9.])(\d+(?:[.,]\d+)?)(\s*-?\s*)({_UNIT_WORDS})(?![a-z0-9])", re.ASCII)
@@ -254,6 +255,8 @@ def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
         piece_before = _BEFORE_MEASURE.search(text, 0, start) if text[start - 1 : start] == "-" else None
         inside_code = piece_before is not None and any(sign.isdigit() for sign in piece_before.group())
         if inside_code or (gap.strip(" ") == "" and gap and unit in _TOUCHING_ONLY) or len(number) > 7:
+            return match.group()
+        if unit == "g" and number in _NETWORKS:
             return match.group()
         dimension, factor = _UNITS[unit]
         if dimension == "lines of picture" and number not in {"480", "576", "720", "1080", "1440", "2160"}:
