@@ -32,6 +32,8 @@ def _said(title: str) -> dict[str, str]:
         ("Dior Sauvage EDT 100ml", "form", "toilette"),
         ("Nivea Men Sensitive Shaving Gel", "form", "gel"),
         ("HP 305 Tri-Colour Ink", "colours", "several"),
+        ("Galaxy S21 5G (256GB)", "gigabytes", "256"),
+        ("WD Elements 1.5 TB", "terabytes", "1.5"),
     ],
 )  # fmt: skip
 def test_an_attribute_is_read_however_it_is_written(title: str, attribute: str, value: str) -> None:
@@ -45,3 +47,4 @@ def test_most_titles_say_nothing(title: str) -> None:
 
 def test_a_title_that_says_two_values_says_none() -> None:
     assert "cord" not in _said("Cordless phone with corded base")
+    assert "gigabytes" not in _said("ThinkPad 8GB 256GB")

@@ -53,6 +53,11 @@ def test_packs_are_counted(title: str, pack: int) -> None:
     assert read_title(title).pack == pack
 
 
+def test_a_network_is_no_weight() -> None:
+    assert read_title("Galaxy S21 5G").measures == frozenset()
+    assert read_title("Saffron 5 grams").measures == {("grams", "5")}
+
+
 def test_versions_are_numbers() -> None:
     assert read_title("Mavis Beacon v17").numbers == {"17"}
     assert read_title("Rumba (v. 7.3)").numbers == {"7.3"}
