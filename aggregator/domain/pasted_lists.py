@@ -139,12 +139,13 @@ def _quantity(text: str) -> tuple[int, str]:
     for pattern in _LAST:
         if (found := pattern.fullmatch(tail)) and _is_count(found[2]) and (head + found[1]).strip():
             return _count(found[2]), head + found[1]
-    number, _, other = text.partition(" ")
-    last_words, _, last = text.rpartition(" ")
+    spaced = re.sub(r"[;,]\s*", " ", text)
+    number, _, other = spaced.partition(" ")
+    last_words, _, last = spaced.rpartition(" ")
     # A number on its own beside a GTIN can only be how many.
     if _is_count(number) and read_gtin(other):
         return _count(number), other
-    if _is_count(last) and read_gtin(last_words.strip(" ,;:-")):
+    if _is_count(last) and read_gtin(last_words.strip(" :-")):
         return _count(last), last_words
     if (found := _BARE_FIRST.fullmatch(text)) and _is_count(found[1]):
         word = re.match(r"[^\W\d]+", found[2])

@@ -132,15 +132,12 @@ def list_pasted_lists(session: Session, token: str | None) -> Sequence[tuple[str
 def show_pasted_list(session: Session, token: str | None, list_id: str, *, page: int = 1) -> PastedList:
     """One page of a list with suggestions for what is open on it. Raises NotFound for anyone else's."""
     found = _list(session, token, list_id)
-    counts = dict(
-        session.execute(
-            select(PastedLineRow.state, func.count())
-            .where(PastedLineRow.list_id == found.id)
-            .group_by(PastedLineRow.state)
-        )
-        .tuples()
-        .all()
-    )
+    counted = session.execute(
+        select(PastedLineRow.state, func.count())
+        .where(PastedLineRow.list_id == found.id)
+        .group_by(PastedLineRow.state)
+    ).all()
+    counts: dict[str, int] = dict(counted)
     total = sum(counts.values())
     pages = max(1, -(-total // LINES_A_PAGE))
     page = min(max(page, 1), pages)

@@ -41,6 +41,7 @@ from aggregator.domain.pasted_lists import MAX_QUANTITY, WantedLine, read_pasted
         ("[Foo bar](https://shop.example/foo) x 3", 3, "Foo bar"),
         ("4006381333931 3", 3, "4006381333931"),
         ("3 4006381333931", 3, "4006381333931"),
+        ("* 3, 4006381333931", 3, "4006381333931"),
         ("EAN 4006381333931", 1, "EAN 4006381333931"),
         # Numbers that are no quantity.
         ("12V battery", 1, "12V battery"),
