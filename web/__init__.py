@@ -57,6 +57,7 @@ from web.pages import (
     shared_baskets,
     site_map,
     stores,
+    wishlists,
 )
 from web.proxies import TrustedProxies
 
@@ -108,6 +109,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         purchases,
         shared_baskets,
         pasted_lists,
+        wishlists,
         stores,
         accounts,
         registration,
