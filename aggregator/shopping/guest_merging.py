@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from aggregator.settings import Settings
-from aggregator.shopping.account_carts import merge_cart
+from aggregator.shopping.account_carts import ensure_account_cart, merge_cart
+from aggregator.shopping.wishlists import merge_default_lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,4 +27,6 @@ class Merged:
 
 def merge_guest(session: Session, settings: Settings, account_id: int, guest: GuestTokens) -> Merged:
     """Put all that a guest gathered into the account: sums, no duplicates, nothing lost; twice does nothing more."""
-    return Merged(cart_lines=merge_cart(session, settings, account_id, guest.cart))
+    merged = Merged(cart_lines=merge_cart(session, settings, account_id, guest.cart))
+    merge_default_lists(session, ensure_account_cart(session, settings, account_id))
+    return merged

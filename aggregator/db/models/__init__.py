@@ -68,6 +68,7 @@ from aggregator.db.models.stores import (
     StoreOfferCountRow,
     StoreRow,
 )
+from aggregator.db.models.wishlists import WishlistItemRow, WishlistRow
 
 __all__ = [
     "AccountAddressRow",
@@ -130,4 +131,6 @@ __all__ = [
     "StoreCrawlStateRow",
     "StoreOfferCountRow",
     "StoreRow",
+    "WishlistItemRow",
+    "WishlistRow",
 ]

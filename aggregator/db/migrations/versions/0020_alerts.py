@@ -1,7 +1,7 @@
-"""Wishlists and alerts"""
+"""Alerts"""
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
