@@ -95,7 +95,7 @@ def _whole_cart(reason: LineReason, store: str, less: str, more: str) -> str:
         )
     return str(
         _(
-            "%(less)s less at %(store)s, but with shipping the cart would cost %(more)s more.",
+            "%(less)s less at %(store)s, but bought there the cart would cost %(more)s more, shipping counted.",
             less=less,
             store=store,
             more=more,

@@ -16,7 +16,7 @@ from aggregator.domain.plan_reasons import LeftOut, LineReason
 from aggregator.domain.products import ProductCard
 from aggregator.domain.purchases import PartState
 from aggregator.domain.stores import HandOff, HandOffLine
-from aggregator.domain.vocabulary import TaxBasis
+from aggregator.domain.vocabulary import ItemCondition, TaxBasis
 
 HandOffState = Literal["waiting", "opened", "bought", "given_up"]
 
@@ -63,6 +63,8 @@ class PlannedLine:
     original: Money | None = None
     deposit: Money | None = None
     arrives_by: date | None = None
+    condition: ItemCondition = ItemCondition.NEW
+    is_member_price: bool = False
     is_pinned: bool = False
     reason: LineReason | None = None
 

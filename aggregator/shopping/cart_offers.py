@@ -90,6 +90,8 @@ class CartOffer:
     deposit: Decimal = Decimal(0)
     unit_shipping: Decimal = Decimal(0)
     arrives_by: date | None = None
+    condition: ItemCondition = ItemCondition.NEW
+    is_member_price: bool = False
     left_out: LeftOut | None = None
     is_pinned: bool = False
 
@@ -290,6 +292,8 @@ class _Reader:
             deposit=deposit or Decimal(0),
             unit_shipping=self._unit_shipping(lot),
             arrives_by=arrives_by,
+            condition=ItemCondition(row.item_condition),
+            is_member_price=row.price_kind == PriceKind.MEMBER,
             left_out=reason,
             is_pinned=is_pinned,
         )

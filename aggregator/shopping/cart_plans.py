@@ -179,6 +179,8 @@ def _planned_line(
         original=offer.original,
         deposit=Money(offer.deposit, currency) if offer.deposit else None,
         arrives_by=offer.arrives_by,
+        condition=offer.condition,
+        is_member_price=offer.is_member_price,
         is_pinned=offer.is_pinned,
         reason=reason,
     )

@@ -9,12 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.exchange_rates import Rate, keep_rates
 from aggregator.db.models import CartPlanRow, CartRow, OfferRelationRow
-from aggregator.db.session import Sessions
 from aggregator.domain.carts import Coupon, MissingReason, PlanStatus
 from aggregator.domain.checkouts import CartPlan, PlannedLine, PlannedStore
 from aggregator.domain.delivery import latest_arrival
@@ -500,14 +499,12 @@ def test_nobody_changes_the_options_of_another_cart(session: Session) -> None:
     assert only_store(plan(session, mine)).store_slug == "near"
 
 
-def test_a_cart_that_is_being_planned_elsewhere_gets_a_quick_plan(
-    session: Session, sessions: Sessions
-) -> None:
+def test_a_cart_that_is_being_planned_elsewhere_gets_a_quick_plan(session: Session, engine: Engine) -> None:
     kettle = product_row(session, "Kettle")
     offer_row(session, store_row(session, "near"), kettle, "10.00")
     token = cart_of(session, kettle.public_id)
     cart_id = session.scalars(select(CartRow.id)).one()
-    with sessions.begin() as elsewhere:
+    with Session(engine) as elsewhere:
         assert take_turn_to_plan(elsewhere, cart_id)
         planned = plan(session, token)
     assert planned.is_hurried
