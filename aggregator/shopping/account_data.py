@@ -25,6 +25,7 @@ from aggregator.db.models import (
     SharedBasketRow,
 )
 from aggregator.settings import Settings
+from aggregator.shopping.part_history import read_history
 
 FORMAT = "click2cart-account-1"
 
@@ -65,9 +66,15 @@ def _purchases(session: Session, settings: Settings, account_id: int) -> list[di
         .join(CartRow, CartRow.id == CheckoutRow.cart_id)
         .where(CartRow.account_id == account_id)
         .order_by(HandOffRow.id)
-    )
+    ).all()
+    history = read_history(session, [hand_off.id for hand_off, _, _ in rows])
     return [
-        {"checkout": checkout, "planned_at": planned_at, **_columns(hand_off)}
+        {
+            "checkout": checkout,
+            "planned_at": planned_at,
+            **_columns(hand_off),
+            "history": history.get(hand_off.id, ()),
+        }
         for hand_off, checkout, planned_at in rows
     ]
 
