@@ -79,7 +79,7 @@ def fallen_kettle(sessions: Sessions, shop_window: ShopWindow) -> str:
 def test_a_price_below_its_past_is_called_low_with_the_reason(browser: Browser, fallen_kettle: str) -> None:
     text = words(browser.page(address_of(browser, fallen_kettle)))
     assert "Low price It cost more on 97.6% of the last 82 days." in text
-    assert "17.5% below the lowest of the 30 days before, since 2 days ago" in text
+    assert "17.5% below the lowest of the 30 days before; it fell 2 days ago" in text
     assert "Lowest in 30 days: €16.50" in text
 
 
