@@ -153,7 +153,7 @@ class _Search:
         self.score = score
         self._consider(known)
         self.relaxation: Relaxation | None = None
-        self.stores_settled = False
+        self.settled = False
 
     def run(self, *, ties: bool) -> Solved:
         problem = self.problem
@@ -209,15 +209,15 @@ class _Search:
         relaxation = self.relaxation = self.programme.relax(self.deadline)
         if relaxation is not None:
             least = max(least, self._climb(relaxation, objective, weight))
-            if least == self.score.cost and self.stores_settled:
-                return least, weight > 1
+            if self.settled:
+                return self.score.cost, weight > 1
             self.programme.tighten(self.programme.within(relaxation, self.score.cost))
         answer = self.programme.minimise(objective, self.best, self.deadline)
         self._consider(answer.quantities)
         if answer.bound is None:
             return min(least, self.score.cost), False
-        bound = min(max(least, -((weight - 1 - answer.bound) // weight)), self.score.cost)
-        return bound, weight > 1 and answer.bound >= weight * self.score.cost + self.score.stores
+        bound = min(max(least, _least_whole(answer.bound, weight)), self.score.cost)
+        return bound, weight > 1 and answer.bound >= self._value(weight)
 
     def _climb(self, relaxation: Relaxation, objective: Floats, weight: int) -> int:
         """Look for plans a little dearer than the relaxation, then for dearer ones; the bound that this proves.
@@ -231,6 +231,8 @@ class _Search:
             ceiling = math.floor(relaxation.cost * (1 + share))
             if ceiling >= self.score.cost:
                 break
+            if ceiling < bound:
+                continue
             if self.programme.within(relaxation, self.score.cost).free_columns() <= _FEW_COLUMNS:
                 break
             box = self.programme.within(relaxation, ceiling)
@@ -238,12 +240,15 @@ class _Search:
             self._consider(answer.quantities)
             if answer.bound is None:
                 break
-            bound = max(bound, -((weight - 1 - answer.bound) // weight))
-            if self.score.cost <= ceiling:
-                self.stores_settled = answer.bound >= weight * self.score.cost + self.score.stores
+            bound = max(bound, _least_whole(answer.bound, weight))
+            self.settled = answer.bound >= self._value(weight)
+            if bound <= ceiling or self.settled:
                 break
-            bound = max(bound, ceiling + 1) if answer.bound >= weight * (ceiling + 1) else bound
         return min(bound, self.score.cost)
+
+    def _value(self, weight: int) -> int:
+        """The best plan's cost and stores in one, where the weight has both."""
+        return weight * self.score.cost + (self.score.stores if weight > 1 else 0)
 
     def _weight(self) -> int:
         """One cost unit weighs more than all stores, where the solver's numbers are exact enough for that."""
@@ -268,7 +273,7 @@ class _Search:
         seen = set(self.best)
         weight = self._weight()
         objective = self._cost_and_stores(weight)
-        value = weight * self.score.cost + (self.score.stores if weight > 1 else 0)
+        value = self._value(weight)
         while True:
             answer = self.programme.find_other(objective, seen, value, self.deadline)
             if answer.bound is not None and answer.bound > value:
@@ -342,6 +347,11 @@ def _solve_single(problem: Problem, deadline: float) -> Solved | None:
     if best is None:
         return None
     return replace(best, bound=min(best.bound, bounds[best.score[:2]]))
+
+
+def _least_whole(bound: int, weight: int) -> int:
+    """The least cost of plans whose cost times the weight and fewer stores than it are at least the bound."""
+    return -((weight - 1 - bound) // weight)
 
 
 def _least_at(shop: Shop, subtotal: int) -> int:
