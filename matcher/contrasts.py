@@ -48,6 +48,7 @@ _CAUGHT: dict[str, str] = {
     "size": r"(?:size|eu|grosse|gr\.) ?(\d{1,2}(?:\.5)?)(?! ?(?:gb|mm|cm|inch))"
     r"|(3\d|4\d) eu",
     "generation": r"(\d{1,2})(?:st|nd|rd|th)[ -]+gen(?:eration)?|gen(?:eration)? ?(\d{1,2})",
+    "edition": r"(\d{1,2})(?:st|nd|rd|th)[ -]+ed(?:ition)?",
     "spf": r"(?:spf|lsf) ?(\d{1,2})",
     "devices": r"(\d{1,2})[ -]?devices?",
     "gigabytes": r"(\d{1,4}) ?gb",
@@ -75,6 +76,7 @@ _TOLD_BY: dict[str, str] = {
     " toilette parfum edt edp",
     "size": "size eu grosse gr",
     "generation": "gen generation",
+    "edition": "ed edition",
     "spf": "spf lsf",
     "devices": "device devices",
     "aperture": "f",

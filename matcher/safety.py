@@ -59,7 +59,7 @@ _RIVAL_FAR_BEHIND = ("well_ahead", "far_ahead")
 _RARE_LEFT_OVER = 0.6
 _RARE_LEFT_OVER_AT_OTHER_PRICES = 0.45
 _VERY_RARE_LEFT_OVER = 0.85
-_LEFT_OVER_BESIDE_AN_EDITION = 0.4
+_LEFT_OVER_BESIDE_AN_EDITION = 0.35
 _ALIKE = 0.7
 _RATHER_ALIKE = 0.6
 _NEARLY_THE_SAME = 0.9
@@ -134,7 +134,7 @@ def _has_own_number(said: _Said, probabilities: Scores) -> Flags:
 
 def _leaves_too_much(said: _Said, features: Features, probabilities: Scores, own_number: Flags) -> Flags:
     """Whether titles that share no rare code differ in what may be another product: rare words on both sides of
-    titles that are not very alike, an edition word on one side beside other words, a rival nearly as good, or
+    titles that are not very alike, an edition word on one side alone beside other words, a rival nearly as good, or
     prices far apart."""
     left_over, alike = _feature(features, "rarest_unmatched_word_low"), _feature(features, "letter_likeness")
     same_brand, other_brand = said("brand", "equal"), said("brand", "different")
@@ -144,7 +144,7 @@ def _leaves_too_much(said: _Said, features: Features, probabilities: Scores, own
     alone = (far_ahead & (probabilities >= _SURE)) | (ahead & (probabilities >= _VERY_SURE))
     unlike = (left_over > _RARE_LEFT_OVER) & (alike < _ALIKE) & ~(measured | alone)
     dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
-    edition = said("edition", "one_sided") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)
+    edition = said("edition", "one_sided", "overlap") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)
     edition &= ~(far_ahead & (probabilities >= _VERY_SURE))
     contested = said("rival", "just_ahead") & (alike < _RATHER_ALIKE)
     # A code that is a part of the other, or ends otherwise where nothing else fits, says as much as a word left over.

@@ -148,7 +148,7 @@ _EDITIONS: dict[str, str] = {
 _TECHNIQUES = frozenset(
     "mp3 mp4 mpeg2 mpeg4 h264 h265 x264 ac3 ddr1 ddr2 ddr3 ddr4 ddr5 usb2 usb3 rs232 rj45 cat5 cat5e cat6"
     " wifi4 wifi5 wifi6 80211 80211a 80211b 80211g 80211n 80211ac 80211bg 80211abg dvb dvbt2 dvbs2 dvbc"
-    " 3d 2d 4k 8k uhd4k 4kuhd hdr10 hd1080 ps2 ps3 ps4 ps5 a3 a4 win7 win95 win98 win2000 winxp"
+    " 3d 2d 4k 8k uhd4k 4kuhd hdr10 hd1080 ps2 ps3 ps4 ps5 a3 a4 win7 win95 win98 win2000 winxp win32 win64 x86 x64"
     " lga775 lga1150 lga1151 lga1155".split()
 )
 # Versions, service packs, ordinals, counts and dimensions: numbers with letters, but no one's model.

@@ -33,6 +33,7 @@ def _said(title: str) -> dict[str, str]:
         ("Nivea Men Sensitive Shaving Gel", "form", "gel"),
         ("HP 305 Tri-Colour Ink", "colours", "several"),
         ("Galaxy S21 5G (256GB)", "gigabytes", "256"),
+        ("Adventure Workshop 4th-6th Grade 7th Edition", "edition", "7"),
         ("WD Elements 1.5 TB", "terabytes", "1.5"),
     ],
 )  # fmt: skip
