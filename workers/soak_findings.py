@@ -105,11 +105,17 @@ def find_evidence(
         silent = {f"{p.kind} {p.pid}" for p in list_processes(session) if not p.is_alive}
         for fault in faults:
             later = (other.at for other in faults if other.subject == fault.subject and other.at > fault.at)
-            until = min((fault.at + soon, *later))
+            next_at = min(later, default=None)
+            until = min(fault.at + soon, next_at or fault.at + soon)
+            is_read = False
             for run in reversed(runs):
                 end = run.finished_at or run.heartbeat_at
-                if run.store_slug != fault.subject or end < fault.at or run.started_at > until:
+                if run.store_slug != fault.subject or end < fault.at:
                     continue
+                # A store that was left alone is read later than soon.
+                if run.started_at > until and (is_read or (next_at is not None and run.started_at > next_at)):
+                    continue
+                is_read = is_read or run.started_at > fault.at
                 if run.problem:
                     fault.evidence.append(f"run {run.id} {run.state}: {run.problem}")
                 fault.evidence += [
