@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -177,7 +178,7 @@ def _unverified(found: Iterable[tuple[HandOffStep, CheckedOffer]]) -> tuple[Unve
         step = group[0][0]
         missing = [offer for _step, offer in group if offer.state == "unverified"]
         if missing:
-            problem = str(missing[0].problem or _("did not answer"))
+            problem = _problem_words(missing[0].problem or "")
             stores.append(
                 UnverifiedStore(
                     id=step.store_id,
@@ -188,6 +189,22 @@ def _unverified(found: Iterable[tuple[HandOffStep, CheckedOffer]]) -> tuple[Unve
                 )
             )
     return tuple(stores)
+
+
+def _problem_words(problem: str) -> str:
+    """Why a store could not be asked, without what errors quote: addresses, keys, the words of programs."""
+    if status := re.fullmatch(r"(?:answered HTTP|asks for patience \(HTTP) (\d{3})\)?", problem):
+        is_busy = status[1] in {"429", "430", "503"}
+        words = _("it is too busy") if is_busy else _("it answered with an error, %(code)s", code=status[1])
+    elif "robots.txt" in problem:
+        words = _("it does not let programs look")
+    elif "left alone" in problem or "did not answer" in problem or "cannot be reached" in problem:
+        words = _("it did not answer")
+    elif "not read at present" in problem:
+        words = _("it is not read at present")
+    else:
+        words = _("its answer could not be read")
+    return str(words)
 
 
 def _verdict(
