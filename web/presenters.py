@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -91,7 +91,13 @@ def page_language() -> str:
 
 def money(value: Money | None) -> str:
     """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
-    return "" if value is None else spaced(value.shown(str(get_locale() or "en")))
+    return "" if value is None else _shown(value, str(get_locale() or "en"))
+
+
+# A page shows the same few amounts again and again, and CLDR's rules are slow to follow.
+@lru_cache(maxsize=20_000)
+def _shown(value: Money, locale: str) -> str:
+    return spaced(value.shown(locale))
 
 
 def in_currency(amount: Decimal, currency: str | None) -> str:
@@ -110,7 +116,12 @@ def spaced(amount: str) -> str:
 
 def number(value: int) -> str:
     """A count with the locale's grouping."""
-    return str(format_decimal(value, locale=get_locale()))
+    return _number(value, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=10_000)
+def _number(value: int, locale: str) -> str:
+    return str(format_decimal(value, locale=locale))
 
 
 def percent(share: float | Decimal) -> str:
@@ -124,11 +135,17 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     if abs(passed) < timedelta(seconds=30):
         return str(_("just now"))
     least: Literal["minute", "second"] = "minute" if abs(passed) >= timedelta(seconds=55) else "second"
+    return _ago(round(-passed.total_seconds()), least, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=20_000)
+def _ago(seconds: int, least: Literal["minute", "second"], locale: str) -> str:
     return str(
         format_timedelta(
-            -passed, granularity=least, add_direction=True, format="short", threshold=1.2, locale=get_locale()
+            timedelta(seconds=seconds), granularity=least, add_direction=True, format="short", threshold=1.2,
+            locale=locale,
         )
-    )
+    )  # fmt: skip
 
 
 def due(moment: datetime) -> str:
@@ -145,7 +162,12 @@ def duration(span: timedelta) -> str:
 
 def exact_time(moment: datetime) -> str:
     """The moment to the second, in UTC."""
-    return f"{format_datetime(moment.astimezone(UTC), 'medium', locale=get_locale())} UTC"
+    return _exactly(moment, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=20_000)
+def _exactly(moment: datetime, locale: str) -> str:
+    return f"{format_datetime(moment.astimezone(UTC), 'medium', locale=locale)} UTC"
 
 
 def is_stale(moment: datetime) -> bool:

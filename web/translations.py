@@ -25,6 +25,7 @@ from aggregator.settings import Settings
 FOLDER = Path(__file__).parent / "translations"
 # English is what the sentences are written in.
 TRANSLATED = ("de", "fr")
+_AS_WRITTEN = NullTranslations()
 _METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 _OPTIONS = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
@@ -36,7 +37,7 @@ class Catalogues(Domain):  # type: ignore[misc]  # the package ships no types
     def get_translations(self) -> NullTranslations:
         """The sentences of the visitor's language; those of the code where it has none."""
         locale = get_locale()
-        return compiled(locale.language) if locale and locale.language in TRANSLATED else NullTranslations()
+        return compiled(locale.language) if locale and locale.language in TRANSLATED else _AS_WRITTEN
 
 
 def prepare(app: Flask, _settings: Settings) -> None:
@@ -54,7 +55,7 @@ def path_of(language: str) -> Path:
 def compiled(language: str) -> NullTranslations:
     """A language's sentences, compiled once a process."""
     if not path_of(language).exists():
-        return NullTranslations()
+        return _AS_WRITTEN
     binary = BytesIO()
     write_mo(binary, read_catalogue(language))
     binary.seek(0)
