@@ -23,6 +23,7 @@ ALL = (
     "search",
     "pages",
     "planning",
+    "planning_demo",
 )
 USE_DATA = frozenset({"matching_peers", "matching_scale"})
 

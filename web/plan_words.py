@@ -141,8 +141,8 @@ def left_out_words(counts: Mapping[LeftOut, int]) -> str:
     """Why other offers of a line are not used, in one sentence; "" where there are none."""
     words = {
         LeftOut.CONDITION: lambda n: ngettext(
-            "%(num)d is not new or not in a condition you allow",
-            "%(num)d are in a condition you did not allow",
+            "%(num)d is in a condition you do not allow",
+            "%(num)d are in a condition you do not allow",
             n,
         ),
         LeftOut.CURRENCY: lambda n: ngettext(
