@@ -24,6 +24,7 @@ from aggregator.catalog.product_pages import get_product_page
 from aggregator.catalog.products import describe_products
 from aggregator.db.copy import copy_rows
 from aggregator.db.session import Sessions
+from aggregator.domain.identifiers import new_public_id
 from benchmarks.scratch import Stopwatch, percentiles, print_table, scratch_database
 from benchmarks.search import all_titles
 
@@ -61,7 +62,7 @@ def fill(sessions: Sessions, others: int, every: int, rng: random.Random) -> lis
                 for n in range(1, OFFERS + 1)
             ),
         )
-        products = [(f"p{n:019d}", "", now) for n in range(others + 1)]
+        products = [(new_public_id(), "", now) for _ in range(others + 1)]
         copy_rows(session, "products", ("public_id", "title", "updated_at"), products)
         offers, prices = [], []
         number = 0
@@ -176,8 +177,8 @@ def main() -> None:
         with production_server(url) as (port, server):
             connection = http.client.HTTPConnection("127.0.0.1", port)
             paths = {
-                "product, 40 offers": fetch(connection, f"/products/{ids[0]}")[2] or "",
-                "product, 3 offers": fetch(connection, f"/products/{ids[1]}")[2] or "",
+                "product, 40 offers": str(fetch(connection, f"/products/{ids[0]}")[2]),
+                "product, 3 offers": str(fetch(connection, f"/products/{ids[1]}")[2]),
                 "home": "/",
                 "category": "/categories/fridges-and-freezers",
             }

@@ -32,7 +32,9 @@ document.addEventListener("click", (event) => {
 
 for (const code of document.querySelectorAll("code[data-copy]")) {
   if (!navigator.clipboard) break;
-  const button = document.createElement("button");
+  // One that stands in the page already moves nothing when this comes.
+  const standing = code.nextElementSibling?.matches("button.copy") ? code.nextElementSibling : null;
+  const button = standing ?? document.createElement("button");
   button.type = "button";
   button.className = "copy";
   button.textContent = code.dataset.copy;
@@ -41,7 +43,7 @@ for (const code of document.querySelectorAll("code[data-copy]")) {
     button.textContent = code.dataset.copied;
     setTimeout(() => (button.textContent = code.dataset.copy), 1500);
   });
-  code.after(button);
+  if (!standing) code.after(button);
 }
 
 // Operators' pages follow what happens, without losing the place or what is being typed or read.
