@@ -119,7 +119,8 @@ def check_handoff(built: HandOff, store: Store, lines: Sequence[HandOffLine]) ->
     """Raise AssertionError unless a hand-off has the shape of its kind and stays on the store's site."""
     if built.kind == "cart_link":
         assert built.url is not None, "a cart_link has its url"
-        addresses: tuple[str, ...] = (built.url,)
+        addresses: tuple[str, ...] = (built.url, *built.item_urls)
+        assert len(built.item_urls) in {0, len(lines)}, "one address a line, or none"
     else:
         assert built.url is None, "only a cart_link has a url"
         assert len(built.item_urls) == len(lines), "one address a line"

@@ -246,6 +246,8 @@ class _Wanted:
     offer_id: int
     quantity: int
     before: Money
+    # When a crawl saw it last.
+    crawled_at: datetime
 
 
 def _wanted(session: Session, checkout_id: int) -> list[_Wanted]:
@@ -260,16 +262,21 @@ def _wanted(session: Session, checkout_id: int) -> list[_Wanted]:
         quantities[line["offer_id"]] += int(line["quantity"])
         if "asked" in line:
             asked[line["offer_id"]] = Money(Decimal(line["asked"]["amount"]), line["asked"]["currency"])
-    offers = session.scalars(
-        select(OfferRow).where(OfferRow.public_id.in_(quantities)).order_by(OfferRow.store_id, OfferRow.id)
-    )
+    offers = session.execute(
+        select(OfferRow, CHECKED_AT)
+        .join(StoreRow, StoreRow.id == OfferRow.store_id)
+        .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
+        .where(OfferRow.public_id.in_(quantities))
+        .order_by(OfferRow.store_id, OfferRow.id)
+    ).all()
     return [
         _Wanted(
             offer.id,
             quantities[offer.public_id],
             asked.get(offer.public_id) or Money(offer.price, offer.price_currency),
+            crawled_at,
         )
-        for offer in offers
+        for offer, crawled_at in offers
     ]
 
 
@@ -292,7 +299,7 @@ def _kept_rows(
 
 def _again(kept: LiveCheckOfferRow | None, wanted: _Wanted) -> dict[str, Any]:
     """The columns of an offer's row in a new check: what was found minutes ago, seen from the price of this plan."""
-    if kept is None:
+    if kept is None or (kept.checked_at is not None and kept.checked_at <= wanted.crawled_at):
         return {"state": "waiting", **dict.fromkeys(_FOUND)}
     state = kept.state
     if state in {"same", "changed"} and kept.price is not None:

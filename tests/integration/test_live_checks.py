@@ -210,6 +210,16 @@ def test_what_is_sold_out_leaves_the_plan_until_a_crawl_sees_it_again(session: S
     assert len(plan_cart(session, token, assumed_shipping=ASSUMED).stores) == 1
 
 
+def test_what_a_crawl_read_since_is_looked_at_anew(session: Session) -> None:
+    token = cart_at(session, "near")
+    check_out(session, token)
+    look(session, state("near-1", "11.00"))
+    session.execute(update(StoreRow).values(checked_at=datetime.now(UTC) + timedelta(seconds=1)))
+    checkout = check_out(session, token)
+    assert checkout.steps[0].subtotal.plain() == "20.00"
+    assert found_states(session, token, checkout) == {"near-1": "waiting"}
+
+
 def test_a_doubted_price_is_never_planned_with(session: Session) -> None:
     token = cart_at(session, "near")
     checkout = check_out(session, token)
