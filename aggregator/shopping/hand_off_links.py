@@ -36,9 +36,7 @@ def build_hand_off(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     for build in (by_template, by_permalink, by_platform):
         try:
             built = build(store, lines)
-        except (
-            Exception
-        ):  # one store's plug-in, whatever is wrong with it, must not cost the shopper the others
+        except Exception:  # whatever is wrong with one store's plug-in must not cost the shopper the others
             log.exception("no hand-off link for store %s: its platform %s failed", store.slug, store.platform)
             continue
         if built is None:
