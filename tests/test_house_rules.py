@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def test_the_lock_pins_hashes_and_names_no_registry() -> None:
     pinned = re.findall(r"^([a-z0-9_.\-\[\]]+)==", text, re.MULTILINE | re.IGNORECASE)
     assert len(pinned) > 50
     assert text.count("--hash=sha256:") > len(pinned)
+
+
+def test_the_lock_of_the_front_end_pins_digests_and_names_no_registry() -> None:
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+    assert "://" not in (ROOT / "package-lock.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -319,10 +319,10 @@ def picture(product: ProductCard) -> Picture:
 
 def asset(name: str) -> str:
     """The address of a static file, with the digest of its content so that it may be cached for ever."""
-    folder = Path(current_app.static_folder or "")
     if current_app.debug:
         return url_for("static", filename=name)
-    return url_for("static", filename=name, v=_digest(folder / name))
+    digest = _digest(current_app.static_folder or "", name)
+    return f"{request.script_root}{current_app.static_url_path}/{name}?v={digest}"
 
 
 def vendored(name: str) -> bool:
@@ -336,5 +336,5 @@ def _is_there(path: Path) -> bool:
 
 
 @cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(folder: str, name: str) -> str:
+    return hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:12]

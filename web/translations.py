@@ -17,7 +17,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from babel.support import NullTranslations, Translations
-from flask import Flask
+from flask import Flask, g
 from flask_babel import Domain, get_locale
 
 from aggregator.settings import Settings
@@ -44,6 +44,19 @@ def prepare(app: Flask, _settings: Settings) -> None:
     """Let every request find its sentences."""
     catalogues = Catalogues()
     app.before_request(catalogues.as_default)
+
+    def current() -> NullTranslations:
+        # A page says hundreds of sentences: its language is looked up once.
+        if "sentences" not in g:
+            g.sentences = catalogues.get_translations()
+        sentences: NullTranslations = g.sentences
+        return sentences
+
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        gettext=lambda text: current().gettext(text),
+        ngettext=lambda one, several, count: current().ngettext(one, several, count),
+        newstyle=True,
+    )
 
 
 def path_of(language: str) -> Path:

@@ -31,9 +31,12 @@ document.addEventListener("click", (event) => {
 });
 
 for (const code of document.querySelectorAll("code[data-copy]")) {
-  if (!navigator.clipboard) break;
   // One that stands in the page already moves nothing when this comes.
   const standing = code.nextElementSibling?.matches("button.copy") ? code.nextElementSibling : null;
+  if (!navigator.clipboard) {
+    standing?.remove();
+    continue;
+  }
   const button = standing ?? document.createElement("button");
   button.type = "button";
   button.className = "copy";
