@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -11,7 +14,7 @@ from tantivy import Query
 
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug, read_cards
 from aggregator.catalog.search_database import browse_database, search_database
-from aggregator.catalog.search_facets import count_facets, filters_of, narrowed
+from aggregator.catalog.search_facets import count_facets, filters_of, narrowed, told_facets
 from aggregator.catalog.search_index import SearchIndex, View
 from aggregator.catalog.search_order import lowest_totals, newest_ids, ordered_page
 from aggregator.catalog.search_queries import (
@@ -38,15 +41,21 @@ __all__ = [
 
 _SHORTEST_CODE = 5
 _SUGGESTED = 6
+_COUNTERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="facets")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """One way to take the words of a search, from the strictest on."""
 
+    name: str
     query: Query
-    spellings: tuple[tuple[Spelling, ...], ...] = ()
-    is_repaired: bool = False
+    spellings: Sequence[Sequence[Spelling]] = ()
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether words were changed."""
+        return self.name == "repaired"
 
 
 def search_products(session: Session, query: SearchQuery, index: SearchIndex | None = None) -> SearchPage:
@@ -59,15 +68,14 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     if view is None:
         return search_database(session, query)
     filters = filters_of(view, query, _store_ids(session, query))
-    reading, page = _Reading(Query.empty_query()), None
     for reading in _readings(view, query):
+        # Facets are counted on another thread while this one orders the page and asks the database.
+        counting = _COUNTERS.submit(_counted, view, query, reading, filters)
         page = ordered_page(view, query, narrowed(reading.query, filters))
         if page.total or (filters and view.searcher.search(reading.query, 1, count=False).hits):
             break
-    if page is None:
-        page = ordered_page(view, query, reading.query)
     cards = read_cards(session, [hit.product_id for hit in page.hits])
-    facets, available = count_facets(session, view, query, reading.query, filters)
+    facets, available = told_facets(session, query, counting.result())
     return SearchPage(
         query=query,
         products=tuple(cards.values()),
@@ -78,6 +86,13 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
         totals=lowest_totals(page.hits, cards, query.assumed_shipping),
         available=available,
     )
+
+
+def _counted(
+    view: View, query: SearchQuery, reading: _Reading, filters: Mapping[str, Query]
+) -> dict[str, Any]:
+    alike = replace(query, sorting="relevance", cursor=None, limit=1, assumed_shipping=Decimal(0))
+    return view.count_once((alike, reading.name), lambda: count_facets(view, reading.query, filters))
 
 
 def find_identified(session: Session, words: str, index: SearchIndex | None) -> ProductCard | None:
@@ -144,24 +159,21 @@ def _store_ids(session: Session, query: SearchQuery) -> dict[str, int]:
 
 
 def _readings(view: View, query: SearchQuery) -> Iterator[_Reading]:
+    """At least one; the last is what there is if none found anything."""
     if not query_words(query.text):
-        yield _Reading(Query.all_query())
+        yield _Reading("all", Query.all_query())
         return
     found = spellings_of(view, query.text)
     if all(found):
-        yield _Reading(text_query(view, query.text, found))
+        yield _Reading("typed", text_query(view, query.text, found))
     longer = with_beginnings(view, query.text, found)
-    if all(longer):
-        yield _Reading(text_query(view, query.text, longer))
-    repaired = None if query.as_typed else repaired_spellings(view, query.text)
+    if longer != found and all(longer):
+        yield _Reading("begun", text_query(view, query.text, longer))
+    repaired = None if query.as_typed else repaired_spellings(view, query.text, found)
     if repaired:
-        yield _Reading(
-            text_query(view, query.text, repaired, is_repaired=True),
-            tuple(map(tuple, repaired)),
-            is_repaired=True,
-        )
+        yield _Reading("repaired", text_query(view, query.text, repaired, is_repaired=True), repaired)
     else:
-        yield _Reading(Query.empty_query())
+        yield _Reading("nothing", Query.empty_query())
 
 
 def _while_typing(view: View, words: str) -> Iterator[Query]:
@@ -171,7 +183,7 @@ def _while_typing(view: View, words: str) -> Iterator[Query]:
     last = [*found[-1], *completed[-1]]
     if all(completed[:-1]) and last:
         yield text_query(view, words, [*completed[:-1], last])
-    repaired = repaired_spellings(view, words)
+    repaired = repaired_spellings(view, words, found)
     if repaired:
         yield text_query(view, words, repaired, is_repaired=True)
 

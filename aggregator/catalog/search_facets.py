@@ -73,43 +73,48 @@ def narrowed(words: Query, filters: Mapping[str, Query], *, without: str | None 
     return Query.boolean_query([(Occur.Must, words), *others]) if others else words
 
 
-def count_facets(
-    session: Session, view: View, query: SearchQuery, words: Query, filters: Mapping[str, Query]
-) -> tuple[tuple[Facet, ...], int]:
-    """The facets in the order of the page, and how many of what is found can be bought.
+def count_facets(view: View, words: Query, filters: Mapping[str, Query]) -> dict[str, Any]:
+    """How many of what is found each choice of each facet has, as `told_facets` reads it. No GIL, no database.
 
     A facet's counts obey every other filter but not its own, so that widening a choice shows what it adds.
     """
     counted = dict(view.searcher.aggregate(narrowed(words, filters), dict(_AGGREGATIONS)))
-    attributes = _by_name(counted["attribute"])
     for name in filters:
-        field, _, attribute = name.partition(":")
-        own = view.searcher.aggregate(narrowed(words, filters, without=name), {field: _AGGREGATIONS[field]})
-        if attribute:
-            attributes[attribute] = _by_name(own[field])[attribute]
-        else:
-            counted[field] = own[field]
-    facets = [
-        _terms(view, "category", counted["category"], query.categories),
+        field = name.partition(":")[0]
+        if field != "available":
+            own = view.searcher.aggregate(
+                narrowed(words, filters, without=name), {field: _AGGREGATIONS[field]}
+            )
+            counted[name] = own[field]
+    return counted
+
+
+def told_facets(
+    session: Session, query: SearchQuery, counted: Mapping[str, Any]
+) -> tuple[tuple[Facet, ...], int]:
+    """The facets in the order of the page, and how many of what is found can be bought."""
+    attributes = _by_name(counted["attribute"])
+    for name, own in counted.items():
+        if name.startswith("attribute:"):
+            chosen = name.removeprefix("attribute:")
+            attributes[chosen] = _by_name(own)[chosen]
+    facets = (
+        _terms("category", counted["category"], query.categories),
         _prices(counted["price"], query),
-        _terms(view, "brand", counted["brand"], query.brands),
+        _terms("brand", counted["brand"], query.brands),
         _stores(session, counted["store"], query.stores),
         *_attributes(attributes, query.attributes),
-        _terms(view, "condition", counted["condition"], query.conditions),
-    ]
-    available = next(
-        (bucket["doc_count"] for bucket in counted["available"]["buckets"] if bucket["key"] == "yes"), 0
+        _terms("condition", counted["condition"], query.conditions),
     )
-    return tuple(facets), available
+    buckets = counted["available"]["buckets"]
+    return facets, next((bucket["doc_count"] for bucket in buckets if bucket["key"] == "yes"), 0)
 
 
 def _one_of(view: View, field: str, values: Sequence[object]) -> Query:
     return Query.const_score_query(Query.term_set_query(view.schema, field, list(values)), 0.0)
 
 
-def _terms(
-    view: View, name: Literal["category", "brand", "condition"], counted: Any, chosen: Sequence[str]
-) -> Facet:
+def _terms(name: Literal["category", "brand", "condition"], counted: Any, chosen: Sequence[str]) -> Facet:
     counts = {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
     # A choice that lies beyond the most frequent ones is shown all the same, though its count costs too much.
     for value in chosen:
@@ -131,24 +136,19 @@ def _stores(session: Session, counted: Any, chosen: Sequence[str]) -> Facet:
 
 
 def _prices(counted: Any, query: SearchQuery) -> Facet:
+    counts = {(one.get("from"), one.get("to")): int(one["doc_count"]) for one in counted["buckets"]}
     values = []
-    for limits, bucket in zip(_RANGES, _in_order(counted["buckets"]), strict=True):
+    for limits in _RANGES:
         low, high = limits.get("from"), limits.get("to")
         is_chosen = (query.min_price, query.max_price) == (
             None if low is None else Decimal(low),
             None if high is None else Decimal(high),
         )
-        if bucket["doc_count"] or is_chosen:
+        count = counts.get((low, high), 0)
+        if count or is_chosen:
             value = f"{low or ''}-{high or ''}"
-            values.append(FacetValue(value, value, int(bucket["doc_count"]), is_chosen))
+            values.append(FacetValue(value, value, count, is_chosen))
     return Facet("price", tuple(values))
-
-
-def _in_order(buckets: Any) -> list[Any]:
-    """The ranges that were asked for, from the lowest; tantivy adds empty ones beside them."""
-    asked = {(one.get("from"), one.get("to")) for one in _RANGES}
-    kept = [bucket for bucket in buckets if (bucket.get("from"), bucket.get("to")) in asked]
-    return sorted(kept, key=lambda bucket: bucket.get("from") or -1)
 
 
 def _by_name(counted: Any) -> defaultdict[str, dict[str, int]]:

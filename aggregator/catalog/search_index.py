@@ -14,12 +14,13 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, TypeVar
 
 import tantivy
 
@@ -42,6 +43,8 @@ NOTHING = (1 << 64) - 1
 _HEAP = 200_000_000
 _SMALL_HEAP = 30_000_000
 _OLD_GENERATIONS_KEPT = 1
+_COUNTS_KEPT = 500
+Counted = TypeVar("Counted")
 
 
 def sort_key(amount: Decimal | None, product_id: int, *, is_available: bool = True) -> int:
@@ -209,9 +212,13 @@ class IndexPlace:
         position: Position,
     ) -> None:
         """Replace what is known of the changed products by the documents; those without one are gone."""
-        writer = tantivy.Index.open(str(generation.folder)).writer(_SMALL_HEAP, 1)
+        index = tantivy.Index.open(str(generation.folder))
+        writer = index.writer(_SMALL_HEAP, 1)
         for product_id in changed:
-            writer.delete_documents_by_term("id", product_id)
+            # By a query: its deletion by a term takes every number for a signed one, and finds nothing.
+            writer.delete_documents_by_query(
+                tantivy.Query.term_query(index.schema, "id", product_id, "basic")
+            )
         for document in documents:
             writer.add_document(_document(document))
         writer.commit()
@@ -239,6 +246,17 @@ class View:
     searcher: tantivy.Searcher
     schema: tantivy.Schema
     stamp: tuple[object, ...]
+    # What was counted in it for the latest searches, for their next pages and other orders.
+    counted: dict[Hashable, Any] = field(default_factory=dict)
+
+    def count_once(self, key: Hashable, count: Callable[[], Counted]) -> Counted:
+        """What was counted under this key before, or is now."""
+        if key not in self.counted:
+            if len(self.counted) >= _COUNTS_KEPT:
+                self.counted.clear()
+            self.counted[key] = count()
+        found: Counted = self.counted[key]
+        return found
 
 
 class SearchIndex:

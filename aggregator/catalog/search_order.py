@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tantivy import DocAddress, FieldType, Occur, Order, Query
+from tantivy import DocAddress, FieldType, Occur, Order, Query, SearchResult
 
 from aggregator.catalog.search_index import ID_BITS, MILLS, NOTHING, View
 from aggregator.domain.errors import InvalidInput
@@ -29,7 +29,8 @@ _KEYS = {
     "stores": ("stores_key", Order.Desc),
     "newest": ("id", Order.Desc),
 }
-_CURSOR = re.compile(r"(-?[a-z]+)!([0-9]{1,20})(?:!([0-9.]{1,20})!([0-9]{1,6}))?")
+# The order, the last product's key in it (for relevance its id), and for relevance how far down it stood.
+_CURSOR = re.compile(r"(-?[a-z]+)!([0-9]{1,20})(?:!([0-9]{1,6}))?")
 # How far a product may have moved between two pages and is still found again.
 _SLACK = 50
 _DEEPEST = 20_000
@@ -68,11 +69,12 @@ def ordered_page(view: View, query: SearchQuery, found: Query) -> Page:
     if cursor is not None:
         low, high = (cursor[0], None) if order == Order.Asc else (None, cursor[0])
         after = _within(view, found, field, low, high)
-    result = view.searcher.search(after, query.limit + 1, count=False, order_by_field=field, order=order)
+    result = view.searcher.search(after, query.limit + 1, order_by_field=field, order=order)
     hits = result.hits
     page = hits[: query.limit]
     more = _write_cursor(query, int(page[-1][0])) if len(hits) > query.limit else None
-    return Page(_hits(view, [address for _, address in page]), _count(view, found), more)
+    total = _count(result) if cursor is None else _count(view.searcher.search(found, 1))
+    return Page(_hits(view, [address for _, address in page]), total, more)
 
 
 def newest_ids(view: View, found: Query, field: str, limit: int) -> list[int]:
@@ -95,29 +97,25 @@ def lowest_totals(
     return found
 
 
-def _by_fit(view: View, query: SearchQuery, found: Query, cursor: tuple[int, float, int] | None) -> Page:
-    last_id, last_score, depth = cursor or (None, 0.0, 0)
+def _by_fit(view: View, query: SearchQuery, found: Query, cursor: tuple[int, int] | None) -> Page:
+    last_id, depth = cursor or (None, 0)
     start = max(depth - _SLACK, 0)
     result = view.searcher.search(
         found, query.limit + 1 + (2 * _SLACK if cursor else 0), offset=start, weight_by_field="weight"
     )
     hits = result.hits
     ids = [int(number or 0) for number in view.searcher.fast_field_values("id", [one for _, one in hits])]
-    begin = 0
-    if last_id in ids:
-        begin = ids.index(last_id) + 1
-    elif cursor:
-        # It is gone: what fits less well comes next.
-        begin = next((place for place, (score, _) in enumerate(hits) if score < last_score), len(hits))
+    # Where it is gone, all below it moved up by one.
+    begin = ids.index(last_id) + 1 if last_id in ids else max(depth - 1 - start, 0)
     page = hits[begin : begin + query.limit]
     reached = start + begin + len(page)
     more = None
     if len(hits) > begin + query.limit and reached < _DEEPEST:
-        more = _write_cursor(query, ids[begin + len(page) - 1], float(page[-1][0]), reached)
-    return Page(_hits(view, [address for _, address in page]), _count(view, found), more)
+        more = _write_cursor(query, ids[begin + len(page) - 1], reached)
+    return Page(_hits(view, [address for _, address in page]), _count(result), more)
 
 
-def _by_total(view: View, query: SearchQuery, found: Query, cursor: tuple[int, float, int] | None) -> Page:
+def _by_total(view: View, query: SearchQuery, found: Query, cursor: tuple[int, int] | None) -> Page:
     """The lower of what is known and of what an unknown shipping cost is assumed to make of the rest.
 
     Neither alone is an order, but the first so many of both hold the first so many of the lower.
@@ -130,14 +128,13 @@ def _by_total(view: View, query: SearchQuery, found: Query, cursor: tuple[int, f
             after = _within(view, after, "open_key", cursor[0] - shift, None)
     hits: dict[int, Hit] = {}
     for field in ("total_key", "open_key"):
-        result = view.searcher.search(
-            after, query.limit + 1, count=False, order_by_field=field, order=Order.Asc
-        )
+        result = view.searcher.search(after, query.limit + 1, order_by_field=field, order=Order.Asc)
         hits.update((hit.product_id, hit) for hit in _hits(view, [address for _, address in result.hits]))
+    total = _count(result) if cursor is None else _count(view.searcher.search(found, 1))
     ordered = sorted(hits.values(), key=lambda hit: _total_key(hit, shift))
     page = ordered[: query.limit]
     more = _write_cursor(query, _total_key(page[-1], shift)) if len(ordered) > query.limit else None
-    return Page(tuple(page), _count(view, found), more)
+    return Page(tuple(page), total, more)
 
 
 def _total_key(hit: Hit, shift: int) -> int:
@@ -151,13 +148,19 @@ def _total_mills(hit: Hit, assumed: Decimal) -> tuple[int | None, bool]:
 
 def _within(view: View, found: Query, field: str, low: int | None, high: int | None) -> Query:
     limits = Query.range_query(
-        view.schema, field, FieldType.Unsigned, low, high, include_lower=False, include_upper=False
+        view.schema,
+        field,
+        FieldType.Unsigned,
+        low,
+        high,
+        include_lower=low is None,
+        include_upper=high is None,
     )
     return Query.boolean_query([(Occur.Must, found), (Occur.Must, Query.const_score_query(limits, 0.0))])
 
 
-def _count(view: View, found: Query) -> int:
-    return int(view.searcher.search(found, 1, count=True).count)  # type: ignore[attr-defined]  # its stubs leave it out
+def _count(result: SearchResult) -> int:
+    return int(result.count)  # type: ignore[attr-defined]  # its stubs leave it out
 
 
 def _hits(view: View, addresses: Sequence[DocAddress]) -> tuple[Hit, ...]:
@@ -170,15 +173,13 @@ def _hits(view: View, addresses: Sequence[DocAddress]) -> tuple[Hit, ...]:
     )
 
 
-def _write_cursor(query: SearchQuery, key: int, score: float | None = None, depth: int = 0) -> str:
-    document = f"{query.sorting}!{key}"
-    if score is not None:
-        document += f"!{score:.7f}!{depth}"
+def _write_cursor(query: SearchQuery, key: int, depth: int | None = None) -> str:
+    document = f"{query.sorting}!{key}" + ("" if depth is None else f"!{depth}")
     return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
 
 
-def _read_cursor(query: SearchQuery) -> tuple[int, float, int] | None:
-    """(the last product's key, and for relevance its score and how far down it stood)."""
+def _read_cursor(query: SearchQuery) -> tuple[int, int] | None:
+    """(the last product's key, how far down it stood)."""
     if query.cursor is None:
         return None
     try:
@@ -188,9 +189,4 @@ def _read_cursor(query: SearchQuery) -> tuple[int, float, int] | None:
     found = _CURSOR.fullmatch(document)
     if not found or found[1] != query.sorting or int(found[2]) > NOTHING:
         raise InvalidInput("not a cursor of this search", place="cursor", remedy="use the address in `next`")
-    try:
-        return int(found[2]), float(found[3] or 0), min(int(found[4] or 0), _DEEPEST)
-    except ValueError as error:
-        raise InvalidInput(
-            "not a cursor of this search", place="cursor", remedy="use the address in `next`"
-        ) from error
+    return int(found[2]), min(int(found[3] or 0), _DEEPEST)

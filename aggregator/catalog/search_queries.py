@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tantivy import Occur, Query
 
 from aggregator.catalog.search_index import View
+from aggregator.domain.identifiers import read_gtin
 from aggregator.domain.search_words import code_of, named_things, query_words, whole_wording
 
 # Words that begin as a word does, where it is no whole word of anything.
@@ -37,12 +38,19 @@ def term(view: View, field: str, value: object) -> Query:
     return Query.term_query(view.schema, field, value, "freq" if field == "title" else "basic")
 
 
+def things_of(text: str) -> list[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
+    """What the text names, each with its other names; a GTIN in any form is one thing."""
+    gtin = read_gtin(text)
+    return [((gtin,), ())] if gtin else named_things(query_words(text))
+
+
 def spellings_of(view: View, text: str) -> list[list[Spelling]]:
     """For each thing that the text names, the spellings that the index knows; an empty list where it knows none."""
-    words = query_words(text)
+    things = things_of(text)
+    words = [word for name, _ in things for word in name]
     found = []
     start = 0
-    for name, others in named_things(words):
+    for name, others in things:
         candidates = [Spelling(name), *(Spelling(other, _OTHER_NAME) for other in others)]
         end = start + len(name)
         # "wh 1000 xm4" is written "wh1000xm4" elsewhere, and "dish washer" "dishwasher".
@@ -67,7 +75,7 @@ def with_beginnings(view: View, text: str, found: Sequence[Sequence[Spelling]]) 
     """The same, and where a thing is not known, or all were and nothing has them together, words that begin so."""
     all_known = all(found)
     completed = []
-    for (name, _), spellings in zip(named_things(query_words(text)), found, strict=True):
+    for (name, _), spellings in zip(things_of(text), found, strict=True):
         longer = [] if spellings and not all_known else beginnings(view, name[-1])
         completed.append([*spellings, *(Spelling((*name[:-1], word), 0.5) for word in longer)])
     return completed
@@ -91,11 +99,12 @@ def text_query(
     clauses: list[tuple[Occur, Query]] = []
     for spellings in found:
         clauses.append((Occur.Must, Query.const_score_query(_any(view, "words", spellings), _FOUND)))
-        in_title = _in_title(view, spellings)
-        clauses.append((Occur.Should, Query.boost_query(in_title, 0.2) if is_repaired else in_title))
-        if is_repaired:
+        if not is_repaired:
+            clauses.append((Occur.Should, _in_title(view, spellings)))
+        else:
             near = [
-                Query.const_score_query(_all(view, "title", one.words), _NEAR * one.fit) for one in spellings
+                Query.const_score_query(all_of(view, "title", one.words), _NEAR * one.fit)
+                for one in spellings
             ]
             clauses.append((Occur.Should, Query.disjunction_max_query(near)))
     wording = whole_wording(text)
@@ -108,11 +117,12 @@ def text_query(
 
 
 def _any(view: View, field: str, spellings: Iterable[Spelling]) -> Query:
-    options = [_all(view, field, one.words) for one in spellings]
+    options = [all_of(view, field, one.words) for one in spellings]
     return options[0] if len(options) == 1 else Query.boolean_query([(Occur.Should, one) for one in options])
 
 
-def _all(view: View, field: str, words: Sequence[str]) -> Query:
+def all_of(view: View, field: str, words: Sequence[str]) -> Query:
+    """Products with all of these words in a field."""
     if len(words) == 1:
         return term(view, field, words[0])
     return Query.boolean_query([(Occur.Must, term(view, field, word)) for word in words])
@@ -120,9 +130,9 @@ def _all(view: View, field: str, words: Sequence[str]) -> Query:
 
 def _in_title(view: View, spellings: Sequence[Spelling]) -> Query:
     options = [
-        _all(view, "title", one.words)
+        all_of(view, "title", one.words)
         if one.fit == 1
-        else Query.boost_query(_all(view, "title", one.words), one.fit)
+        else Query.boost_query(all_of(view, "title", one.words), one.fit)
         for one in spellings
     ]
     return options[0] if len(options) == 1 else Query.disjunction_max_query(options)

@@ -1,0 +1,260 @@
+"""Search by the index: what finds a product, facets, orders, pages, spelling."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from aggregator.catalog.product_summaries import refresh_products
+from aggregator.catalog.search import browse_home, find_identified, suggest
+from aggregator.db.session import Sessions
+from aggregator.domain.errors import InvalidInput
+from tests.integration.search_world import SearchWorld, search_world
+from tests.integration.shop_rows import flat_shipping
+
+HEADPHONES = "Sony WH-1000XM4 Wireless Headphones Black"
+KETTLE = "Bosch Wasserkocher TWK 3A 1,7 l"
+TELEVISION = 'Samsung QE55Q60 55" QLED Television'
+
+
+@pytest.fixture
+def world(sessions: Sessions, tmp_path: Path) -> SearchWorld:
+    world = search_world(sessions, tmp_path)
+    world.store("wild", shipping=None)
+    world.product(
+        {
+            "title": HEADPHONES,
+            "brand": "Sony",
+            "mpn": "WH1000XM4",
+            "price": "300.00",
+            "gtin": "04548736112070",
+        },
+        {
+            "title": "Sony wireless WH1000 XM4B Noise Cancelling",
+            "brand": "Sony",
+            "store": "beta",
+            "price": "280.00",
+        },
+    )
+    world.product({"title": KETTLE, "brand": "Bosch", "price": "25.00", "store": "wild"})
+    world.product({"title": TELEVISION, "brand": "Samsung", "mpn": "QE55Q60", "price": "700.00"})
+    world.product(
+        {"title": "Sony Bravia 40 inch TV", "brand": "Sony", "price": "400.00", "availability": "OutOfStock"}
+    )
+    assert world.sync().done == "rebuilt"
+    return world
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        *((text, HEADPHONES) for text in (
+            "wh-1000xm4", "WH 1000 XM4", "wh1000xm4", "1000xm4 sony", "noise cancelling", "xm4b", "sony headphone",
+            "head phones", "kopfhörer", "4548736112070", "EAN 4548736112070",
+        )),
+        ("kettle bosch", KETTLE),
+        *((text, TELEVISION) for text in ("samsung tv 55 inch", "samsung 55 zoll fernseher", "QE55", "samsu")),
+    ],
+)  # fmt: skip
+def test_every_wording_code_and_other_name_finds_the_product(
+    world: SearchWorld, text: str, title: str
+) -> None:
+    page = world.search(text)
+    assert (page.products[0].title, page.repaired) == (title, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "shown"),
+    [
+        ("samsng televsion", TELEVISION, "samsung television"),
+        ("xony haedphones", HEADPHONES, "sony headphones"),
+        ("sony wireles blakc", HEADPHONES, "sony wireless black"),
+        ("bosch wasserkochr", KETTLE, "bosch wasserkocher"),
+    ],
+)
+def test_wrong_letters_are_forgiven_and_said_so(
+    world: SearchWorld, text: str, title: str, shown: str
+) -> None:
+    page = world.search(text)
+    assert (page.products[0].title, page.repaired) == (title, shown)
+    assert world.search(text, as_typed=True).total == 0
+
+
+def test_digits_are_never_changed(world: SearchWorld) -> None:
+    assert world.titles("wh1000xm5") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'; drop table products --", "zzzzzzzz", "& | ! :*(", "\x00", "\ud800", "a" * 200, '+-"^~*?', "مرحبا"],
+)
+def test_no_query_breaks_anything(world: SearchWorld, text: str) -> None:
+    assert world.search(text).total in {0, 4}
+
+
+def test_an_identifier_stands_for_its_one_product(world: SearchWorld) -> None:
+    with world.sessions() as session:
+        for text in ("4548736112070", "ean: 4548736112070", "wh-1000xm4", "QE55Q60"):
+            found = find_identified(session, text, world.index)
+            assert found is not None, text
+            assert found.title == (TELEVISION if text == "QE55Q60" else HEADPHONES)
+        for text in ("sony", "wh 1000xm4 black", "4548736112071", "55"):
+            assert find_identified(session, text, world.index) is None, text
+
+
+def test_facets_count_what_a_further_choice_would_show(world: SearchWorld) -> None:
+    page = world.search(brands=("Bosch",))
+    counts = {
+        (facet.about or facet.name): {value.value: value.count for value in facet.values}
+        for facet in page.facets
+    }
+    assert page.total == 1
+    assert counts["brand"] == {"Bosch": 1, "Sony": 2, "Samsung": 1}
+    assert counts["store"] == {"wild": 1}
+    assert counts["price"] == {"20-50": 1}
+    assert counts["condition"] == {"NewCondition": 1}
+    screens = next(facet for facet in world.search("sony").facets if facet.name == "brand")
+    assert [(value.value, value.count) for value in screens.values] == [("Sony", 2)]
+    assert world.search().available == 3
+
+
+def test_filters_narrow_and_several_values_widen(world: SearchWorld) -> None:
+    assert set(world.titles(brands=("Bosch", "Samsung"))) == {KETTLE, TELEVISION}
+    assert world.titles(stores=("beta",)) == [HEADPHONES]
+    assert world.titles(stores=("nowhere",)) == []
+    assert world.titles(min_price=Decimal(300), available_only=True) == [TELEVISION]
+    assert world.titles(max_price=Decimal(25)) == [KETTLE]
+    sizes = {"attributes": ("screen_size:55 inch", "screen_size:40 inch")}
+    assert len(world.titles(**sizes)) == 2
+    assert world.titles("tv", **sizes, categories=("televisions",), brands=("Samsung",)) == [TELEVISION]
+    assert world.titles(conditions=("UsedCondition",)) == []
+
+
+def test_the_lowest_total_assumes_what_is_unknown_and_says_so(world: SearchWorld) -> None:
+    cheap = world.product({"title": "Bosch mug", "brand": "Bosch", "price": "24.00"})
+    world.sync()
+    page = world.search("bosch", sorting="total", assumed_shipping=Decimal("2.00"))
+    assert [card.title for card in page.products] == [KETTLE, "Bosch mug"]
+    assert [(total.amount, is_assumed) for total, is_assumed in page.totals.values()] == [
+        (Decimal("27.00"), True),
+        (Decimal("28.90"), False),
+    ]
+    page = world.search("bosch", sorting="total", assumed_shipping=Decimal("5.90"))
+    assert page.products[0].id == cheap
+
+
+def test_what_is_sold_out_comes_last_in_orders_by_price(world: SearchWorld) -> None:
+    for sorting in ("price", "total"):
+        assert world.titles(sorting=sorting)[-1] == "Sony Bravia 40 inch TV"
+
+
+def test_what_costs_less_for_its_content_comes_first(world: SearchWorld) -> None:
+    world.product({"title": "Oil 500 ml", "price": "5.00"})
+    world.product({"title": "Oil 2 l", "price": "8.00"})
+    world.sync()
+    assert world.titles("oil", sorting="unit") == ["Oil 2 l", "Oil 500 ml"]
+
+
+@pytest.mark.parametrize(
+    "sorting", ["relevance", "total", "price", "-price", "unit", "drop", "stores", "newest"]
+)
+@pytest.mark.parametrize("words", ["lamp", ""])
+def test_paging_by_key_shows_each_product_once_while_others_come_and_change(
+    sessions: Sessions, tmp_path: Path, sorting: str, words: str
+) -> None:
+    world = search_world(sessions, tmp_path)
+    world.store("wild", shipping=None)
+    for number in range(11):
+        world.product(
+            {
+                "title": f"Lamp {number}",
+                "price": f"{10 + number % 3}.00",
+                "store": "wild" if number % 2 else "alpha",
+            }
+        )
+    world.sync()
+    seen: list[str] = []
+    cursor, pages = None, 0
+    while pages == 0 or cursor:
+        page = world.search(words, sorting=sorting, cursor=cursor, limit=4, assumed_shipping=Decimal(3))
+        seen += [card.title for card in page.products]
+        cursor, pages = page.next_cursor, pages + 1
+        if pages == 1:
+            # Comes after what was seen in every order, or before it, and moves nothing.
+            world.product({"title": "Desk", "price": "5.00"})
+            world.sync()
+    lamps = [title for title in seen if title != "Desk"]
+    assert sorted(lamps) == sorted(f"Lamp {number}" for number in range(11))
+    assert len(seen) == len(set(seen))
+
+
+def test_paging_goes_on_after_a_product_that_is_gone(sessions: Sessions, tmp_path: Path) -> None:
+    world = search_world(sessions, tmp_path)
+    for number in range(9):
+        world.product({"title": f"Lamp {number}" + " extra" * number})
+    world.sync()
+    page = world.search("lamp", limit=3)
+    shown = [card.title for card in page.products]
+    with world.sessions.begin() as session:
+        _sell_no_more(session, shown[-1])
+    world.sync()
+    following = [card.title for card in world.search("lamp", limit=9, cursor=page.next_cursor).products]
+    assert len(following) == 6
+    assert not set(following) & set(shown)
+
+
+def _sell_no_more(session: Session, title: str) -> None:
+    ids = session.scalars(
+        text("update offers set gone_at = now() where title = :title returning product_id"), {"title": title}
+    ).all()
+    refresh_products(session, ids)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "é",
+        "=" * 5000,
+        "cHJpY2UhMQ",
+        "cmVsZXZhbmNlITEhLi4hMQ",
+        "cmVsZXZhbmNlITk5OTk5OTk5OTk5OTk5OTk5OTk5",
+    ],
+)
+def test_a_made_up_cursor_is_refused_with_the_remedy(world: SearchWorld, cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="next"):
+        world.search("sony", cursor=cursor)
+
+
+def test_suggestions_complete_the_last_word(world: SearchWorld) -> None:
+    with world.sessions() as session:
+        assert [card.title for card in suggest(session, "samsung tele", world.index).products] == [TELEVISION]
+        assert [card.title for card in suggest(session, "wh-1000x", world.index).products] == [HEADPHONES]
+        assert suggest(session, "samsng tv", world.index).products[0].title == TELEVISION
+        assert "televisions" in {value.value for value in suggest(session, "son", world.index).categories}
+        assert suggest(session, "&", world.index).products == ()
+
+
+def test_the_home_page_shows_what_most_stores_sell(world: SearchWorld) -> None:
+    with world.sessions() as session:
+        home = browse_home(session, world.index)
+    assert home.popular[0].title == HEADPHONES
+    assert home.recent[0].title == TELEVISION
+    assert {category.value for category in home.categories} >= {"headphones", "televisions"}
+
+
+def test_shipping_rules_count_in_the_total(sessions: Sessions, tmp_path: Path) -> None:
+    world = search_world(sessions, tmp_path)
+    world.store("free", shipping=flat_shipping("4.90", free_from="50"))
+    world.product(
+        {"title": "Vase", "price": "60.00", "store": "free"},
+        {"title": "Vase", "price": "59.00", "store": "alpha"},
+    )
+    world.sync()
+    page = world.search("vase")
+    assert [(total.amount, assumed) for total, assumed in page.totals.values()] == [(Decimal("60.00"), False)]
