@@ -90,7 +90,7 @@ def prepare(app: Flask, _settings: Settings) -> None:
     app.jinja_env.globals.update(may_do=may_do)
 
 
-def needs(permission: Permission) -> Callable[[View], View]:
+def needs(permission: Audience) -> Callable[[View], View]:
     """Declare what a view's visitor must be allowed to do; stands between the route and the function."""
 
     def declare(view: View) -> View:

@@ -19,6 +19,7 @@ from tests.integration.conftest import Browser, ShopWindow
 from tests.integration.test_web_pages import product_address, words
 from web import create_app
 from web.db import current_session
+from web.permissions import needs
 
 PASSWORD = "a kettle on the moon"
 
@@ -181,6 +182,7 @@ def test_an_unexpected_error_hides_its_words_and_leaves_no_trace(
     app: Flask, browser: Browser, sessions: Sessions
 ) -> None:
     @app.get("/broken")
+    @needs("anyone")
     def broken() -> str:
         session = current_session()
         session.add(CartRow(token_hash=b"half done", updated_at=session.scalar(select(CartRow.updated_at))))
@@ -196,6 +198,7 @@ def test_an_unexpected_error_hides_its_words_and_leaves_no_trace(
 
 def test_a_database_that_is_away_is_one_clear_page(app: Flask, browser: Browser) -> None:
     @app.get("/away")
+    @needs("anyone")
     def away() -> str:
         raise OperationalError("select 1", {}, Exception("connection to 10.1.2.3 refused"))
 
