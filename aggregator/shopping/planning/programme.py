@@ -169,7 +169,8 @@ class Programme:
                 return None
             solution = highs.getSolution()
             values = np.array(solution.col_value)
-            broken = list(cuts.violated_by(values))
+            broken = list(cuts.violated_by(values, rounded=False))
+            broken = broken or list(cuts.violated_by(values, rounded=True))
             if not broken:
                 return Relaxation(
                     highs.getInfo().objective_function_value, values, np.array(solution.col_dual)
