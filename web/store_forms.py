@@ -25,6 +25,7 @@ from web.presenters import plain_amount
 UNITS = {"minutes": 60, "hours": 3600, "days": 86_400}
 _MOST_RULES = 40
 _SPARE_TIERS = 2
+_AMOUNTS_OF_RULES = ("min_order", "per_item", "per_kg", "delivery_days")
 _OPTION, _SECRET, _FORGET = "option.", "secret.", "forget."
 
 
@@ -34,6 +35,9 @@ class RuleFields:
 
     country: str
     min_order: str
+    per_item: str
+    per_kg: str
+    delivery_days: str
     tiers: tuple[tuple[str, str], ...]
 
 
@@ -101,7 +105,11 @@ def rule_fields_again(form: Mapping[str, str]) -> list[RuleFields]:
             tiers.append((text(form, f"rule-{number}-from-{at}"), text(form, f"rule-{number}-cost-{at}")))
         found.append(
             RuleFields(
-                text(form, f"rule-{number}-country"), text(form, f"rule-{number}-min_order"), tuple(tiers)
+                **{
+                    name: text(form, f"rule-{number}-{name}")
+                    for name in ("country", "min_order", "per_item", "per_kg", "delivery_days")
+                },
+                tiers=tuple(tiers),
             )
         )
     return found
@@ -112,7 +120,9 @@ def read_settings(
 ) -> StoreSettings:
     """Settings from their form; what the form does not hold stays. Raises InvalidInput naming the field."""
     rules = [
-        rule for rule in rule_fields_again(form) if rule.min_order or any(cost for _from, cost in rule.tiers)
+        rule
+        for rule in rule_fields_again(form)
+        if any(getattr(rule, name) for name in _AMOUNTS_OF_RULES) or any(cost for _from, cost in rule.tiers)
     ]
     by_country: dict[str, ShippingRule] = {}
     shipping = None
@@ -187,6 +197,9 @@ def _rule_fields(country: str, rule: ShippingRule | None) -> RuleFields:
     return RuleFields(
         country,
         plain_amount(rule.min_order) if rule else "",
+        plain_amount(rule.per_item) if rule else "",
+        plain_amount(rule.per_kg) if rule else "",
+        "" if rule is None or rule.delivery_days is None else str(rule.delivery_days),
         (*shown, *[("", "")] * (_SPARE_TIERS if not shown else 1)),
     )
 
@@ -204,7 +217,20 @@ def _read_rule(fields: RuleFields) -> ShippingRule:
             )
     if not tiers:
         raise InvalidInput(_("say what sending costs"), place=_("Shipping"), remedy=_("0 where it is free"))
-    return ShippingRule(tuple(tiers), read_amount(fields.min_order, _("Minimum order")))
+    days = fields.delivery_days
+    if days and not re.fullmatch(r"[0-9]{1,3}", days, re.ASCII):
+        raise InvalidInput(
+            _("%(text)s is no whole number", text=repr(days[:20])),
+            place=_("Working days"),
+            remedy=_("such as 3"),
+        )
+    return ShippingRule(
+        tuple(tiers),
+        read_amount(fields.min_order, _("Minimum order")),
+        per_item=read_amount(fields.per_item, _("For each piece")),
+        per_kg=read_amount(fields.per_kg, _("For each kilogram")),
+        delivery_days=int(days) if days else None,
+    )
 
 
 def _whole(form: Mapping[str, str], name: str, label: str) -> int:

@@ -26,7 +26,7 @@ from aggregator.domain.carts import (
 )
 from aggregator.domain.errors import BasketError, InvalidInput
 from aggregator.domain.money import currency_exponent
-from aggregator.domain.shipping import ShippingRule, ShippingTier
+from aggregator.domain.shipping import MOST_DELIVERY_DAYS, ShippingRule, ShippingTier
 
 MAX_BYTES = 200_000_000
 MAX_TIERS = 100
@@ -51,12 +51,13 @@ def read_basket(content: bytes) -> Basket:
 def read_shipping_rule(content: bytes, currency: str | None) -> ShippingRule:
     """A shipping rule by itself, written as in a basket; without a currency any one's decimals are taken.
 
-    Raises BasketError as `read_basket` does, also for a rule without a tier: nothing could ever be delivered.
+    It may also say `per_item`, `per_kg` and `delivery_days`; a basket says what each offer costs instead. Raises
+    BasketError as `read_basket` does, also for a rule without a tier: nothing could ever be delivered.
     """
     reader = _Reader(_document(content))
     reader.currency = currency or "any currency"
     reader.decimals = currency_exponent(currency) if currency else _MOST_DECIMALS
-    rule = reader.shipping(reader.document, "$")
+    rule = reader.shipping(reader.document, "$", is_whole=True)
     if not rule.tiers:
         raise BasketError("no tier", place="$.tiers", remedy="give at least one, it may cost 0")
     return rule
@@ -174,8 +175,9 @@ class _Reader:
             min_subtotal=self._amount_or_nothing(fields, "min_subtotal", path),
         )
 
-    def shipping(self, value: object, path: str) -> ShippingRule:
-        fields = _fields(value, path, {"tiers"}, {"min_order", "currency"})
+    def shipping(self, value: object, path: str, *, is_whole: bool = False) -> ShippingRule:
+        further = {"per_item", "per_kg", "delivery_days"} if is_whole else set()
+        fields = _fields(value, path, {"tiers"}, {"min_order", "currency", *further})
         self._same_currency(fields, path)
         tiers = _items(fields["tiers"], f"{path}.tiers", MAX_TIERS, self._tier)
         seen: set[Decimal] = set()
@@ -186,7 +188,20 @@ class _Reader:
                     f"a second tier from {tier.min_subtotal}", place=place, remedy="keep one of them"
                 )
             seen.add(tier.min_subtotal)
-        return ShippingRule(tiers, self._optional_amount(fields.get("min_order"), f"{path}.min_order"))
+        days = _optional_count(fields.get("delivery_days"), f"{path}.delivery_days", least=0)
+        if days is not None and days > MOST_DELIVERY_DAYS:
+            raise BasketError(
+                f"{days} is no delivery time",
+                place=f"{path}.delivery_days",
+                remedy=f"0 to {MOST_DELIVERY_DAYS} working days",
+            )
+        return ShippingRule(
+            tiers,
+            self._optional_amount(fields.get("min_order"), f"{path}.min_order"),
+            per_item=self._optional_amount(fields.get("per_item"), f"{path}.per_item"),
+            per_kg=self._optional_amount(fields.get("per_kg"), f"{path}.per_kg"),
+            delivery_days=days,
+        )
 
     def _tier(self, value: object, path: str) -> ShippingTier:
         fields = _fields(value, path, {"min_subtotal", "cost"}, set())

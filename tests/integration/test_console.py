@@ -38,6 +38,9 @@ FORM = {
     "rule-1-min_order": "",
     "rule-1-from-0": "0",
     "rule-1-cost-0": "9.90",
+    "rule-1-per_item": "0,50",
+    "rule-1-per_kg": "1.10",
+    "rule-1-delivery_days": "5",
     "rule-2-country": "",
     "rule-2-min_order": "",
     "rule-2-from-0": "",
@@ -87,7 +90,15 @@ def test_settings_are_saved_as_the_form_says(operator: Browser, sessions: Sessio
         "tiers": [{"min_subtotal": "0", "cost": "4.90"}, {"min_subtotal": "50", "cost": "0"}],
         "min_order": "10",
     }
-    assert list(document["shipping_by_country"]) == ["AT"]
+    assert document["shipping_by_country"] == {
+        "AT": {
+            "tiers": [{"min_subtotal": "0", "cost": "9.90"}],
+            "min_order": None,
+            "per_item": "0.50",
+            "per_kg": "1.10",
+            "delivery_days": 5,
+        }
+    }
     assert document["options"]["crawl_delay"] == "2.5"
     assert entry.action == "store_settings_changed"
     assert entry.detail["changes"]["name"] == {"from": "Shop", "to": "The Shop"}

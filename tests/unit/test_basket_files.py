@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aggregator.cli import main
 from aggregator.domain.carts import Basket, BasketOffer, PlanStatus
 from aggregator.domain.errors import BasketError
+from aggregator.domain.shipping import ShippingRule
 from aggregator.shopping.basket_files import read_basket, read_shipping_rule
 from aggregator.shopping.plan_files import write_plan
 from aggregator.shopping.planning import plan_basket
@@ -298,7 +299,7 @@ def test_a_shipping_rule_by_itself_is_read_as_strictly_as_in_a_basket() -> None:
         (
             '{"tiers": [{"min_subtotal": "0", "cost": "1"}], "free": "50"}',
             None,
-            "$.free: unknown key; the keys here are currency, min_order, tiers",
+            "$.free: unknown key; the keys here are currency, delivery_days, min_order, per_item, per_kg, tiers",
         ),
         ("[" * 100_000, None, "$: nested too deeply; see the format of a basket"),
     ],
@@ -509,3 +510,12 @@ def test_no_file_crashes_the_planner_in_ten_thousand() -> None:
                 [b"", b"0", b"9", b"-", b".", b'"', b"null", b"{", b"]", b",", bytes([rng.randrange(256)])]
             )
         plan_or_refuse(bytes(content))
+
+
+def test_a_rule_by_itself_may_tell_surcharges_and_days() -> None:
+    text = b'{"tiers": [{"min_subtotal": "0", "cost": "1"}], "per_item": "0.50", "per_kg": 1.1, "delivery_days": 3}'
+    rule = read_shipping_rule(text, "EUR")
+    assert (rule.per_item, rule.per_kg, rule.delivery_days) == (Decimal("0.50"), Decimal("1.1"), 3)
+    assert ShippingRule.from_json(rule.to_json()) == rule
+    with pytest.raises(BasketError, match=r"\$\.delivery_days: 366 is no delivery time"):
+        read_shipping_rule(text.replace(b": 3}", b": 366}"), "EUR")
