@@ -11,12 +11,14 @@ from typing import Any, Literal
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.search import product_card, search_products
+from aggregator.catalog.product_cards import product_card
+from aggregator.catalog.search import find_identified, search_products
+from aggregator.catalog.search_index import SearchIndex
 from aggregator.db.models import CartRow, PastedLineRow, PastedListRow, ProductRow
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id, new_public_id, read_gtin
 from aggregator.domain.pasted_lists import LONGEST_WORDING, MAX_QUANTITY, read_pasted_list
-from aggregator.domain.products import ProductCard, SearchQuery
+from aggregator.domain.products import ProductCard, SearchPage, SearchQuery
 from aggregator.shopping.cart_filling import fill_cart, open_cart
 from aggregator.shopping.cart_lines import CARD_COLUMNS, find_current_products
 from aggregator.shopping.purchases import owned_by
@@ -34,7 +36,7 @@ LineState = Literal["open", "added", "left_out"]
 class PastedLine:
     """One line: as it was written, what is looked for, what was found. `is_sure`: its identifier names the first.
 
-    `left_out_words` are those that the search had to do without.
+    `left_out_words` are those that the search had to do without, `repaired` what it looked for in their place.
     """
 
     id: str
@@ -46,6 +48,7 @@ class PastedLine:
     suggestions: tuple[ProductCard, ...] = ()
     is_sure: bool = False
     left_out_words: str = ""
+    repaired: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,9 @@ def list_pasted_lists(session: Session, token: str | None) -> Sequence[tuple[str
     return [tuple(row) for row in rows]
 
 
-def show_pasted_list(session: Session, token: str | None, list_id: str, *, page: int = 1) -> PastedList:
+def show_pasted_list(
+    session: Session, token: str | None, list_id: str, *, page: int = 1, index: SearchIndex | None = None
+) -> PastedList:
     """One page of a list with suggestions for what is open on it. Raises NotFound for anyone else's."""
     found = _list(session, token, list_id)
     counted = session.execute(
@@ -154,7 +159,7 @@ def show_pasted_list(session: Session, token: str | None, list_id: str, *, page:
     return PastedList(
         id=found.public_id,
         created_at=found.created_at,
-        lines=tuple(_line(session, row, by_gtin) for row in rows),
+        lines=tuple(_line(session, row, by_gtin, index) for row in rows),
         page=page,
         pages=pages,
         open_count=counts.get("open", 0),
@@ -204,8 +209,10 @@ def put_into_cart(
     )
 
 
-def put_sure_ones_into_cart(session: Session, token: str | None, list_id: str) -> tuple[int, tuple[str, ...]]:
-    """Put every open line into the cart whose identifier names a product, on all pages at once."""
+def put_sure_ones_into_cart(
+    session: Session, token: str | None, list_id: str, *, index: SearchIndex | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Put every open line into the cart whose GTIN names a product, on all pages at once."""
     found = _list(session, token, list_id)
     lines = session.execute(
         select(PastedLineRow.public_id, PastedLineRow.wording, PastedLineRow.quantity).where(
@@ -214,11 +221,12 @@ def put_sure_ones_into_cart(session: Session, token: str | None, list_id: str) -
     ).all()
     gtins = {line.public_id: gtin for line in lines if (gtin := read_gtin(line.wording))}
     by_gtin = _find_by_gtin(session, gtins.values())
-    choices = {
-        line.public_id: Choice(by_gtin[gtins[line.public_id]].id, line.quantity)
-        for line in lines
-        if gtins.get(line.public_id) in by_gtin
-    }
+    choices: dict[str, Choice] = {}
+    for line in lines:
+        gtin = gtins.get(line.public_id)
+        named = (by_gtin.get(gtin) or find_identified(session, gtin, index)) if gtin else None
+        if named is not None:
+            choices[line.public_id] = Choice(named.id, line.quantity)
     return put_into_cart(session, token, list_id, choices)
 
 
@@ -269,27 +277,33 @@ def forget_list(session: Session, token: str | None, list_id: str) -> None:
     session.execute(delete(PastedListRow).where(PastedListRow.id == found.id))
 
 
-def suggest(session: Session, wording: str) -> tuple[tuple[ProductCard, ...], str]:
+def _suggest(session: Session, wording: str, index: SearchIndex | None) -> tuple[SearchPage | None, str]:
     """Products for these words, best first, and the words at the end that had to be left out to find any."""
     words = wording.split()
     for left_out in range(min(_MOST_LEFT_OUT, len(words) - 1) + 1):
         tried = words[: len(words) - left_out]
-        page = search_products(session, SearchQuery(text=" ".join(tried), limit=SUGGESTIONS))
+        page = search_products(session, SearchQuery(text=" ".join(tried), limit=SUGGESTIONS), index)
         if page.products:
-            return page.products, " ".join(words[len(tried) :])
-    return (), ""
+            return page, " ".join(words[len(tried) :])
+    return None, ""
 
 
-def _line(session: Session, row: Row[*tuple[Any, ...]], by_gtin: Mapping[str, ProductCard]) -> PastedLine:
+def _line(
+    session: Session,
+    row: Row[*tuple[Any, ...]],
+    by_gtin: Mapping[str, ProductCard],
+    index: SearchIndex | None,
+) -> PastedLine:
     kept: PastedLineRow = row[0]
     suggestions: tuple[ProductCard, ...] = ()
-    left_out_words, is_sure = "", False
+    left_out_words, repaired, is_sure = "", "", False
     if kept.state == "open":
-        sure = by_gtin.get(read_gtin(kept.wording) or "")
+        sure = by_gtin.get(read_gtin(kept.wording) or "") or find_identified(session, kept.wording, index)
         if sure is not None:
             suggestions, is_sure = (sure,), True
         else:
-            suggestions, left_out_words = suggest(session, kept.wording)
+            page, left_out_words = _suggest(session, kept.wording, index)
+            suggestions, repaired = (page.products, page.repaired or "") if page else ((), "")
     return PastedLine(
         id=kept.public_id,
         text=kept.text,
@@ -300,6 +314,7 @@ def _line(session: Session, row: Row[*tuple[Any, ...]], by_gtin: Mapping[str, Pr
         suggestions=suggestions,
         is_sure=is_sure,
         left_out_words=left_out_words,
+        repaired=repaired,
     )
 
 

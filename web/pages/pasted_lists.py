@@ -21,6 +21,7 @@ from aggregator.shopping.pasted_lists import (
 from web import context
 from web.db import current_session
 from web.pages.carts import read_quantity
+from web.search_place import search_index
 
 pages = Blueprint("pasted_lists", __name__, url_prefix="/lists")
 
@@ -48,7 +49,9 @@ def create() -> Response | tuple[str, int]:
 @pages.get("/<list_id>")
 def show(list_id: str) -> str:
     """One page of a list with suggestions."""
-    pasted = show_pasted_list(current_session(), context.cart_token(), list_id, page=_page_number())
+    pasted = show_pasted_list(
+        current_session(), context.cart_token(), list_id, page=_page_number(), index=search_index()
+    )
     return render_template("pasted_lists/show.html", pasted=pasted, most=MAX_QUANTITY)
 
 
@@ -67,7 +70,7 @@ def choose(list_id: str) -> Response:
 @pages.post("/<list_id>/sure")
 def choose_sure_ones(list_id: str) -> Response:
     """Put every line into the cart whose number names a product."""
-    _say(*put_sure_ones_into_cart(current_session(), context.cart_token(), list_id))
+    _say(*put_sure_ones_into_cart(current_session(), context.cart_token(), list_id, index=search_index()))
     return _back(list_id)
 
 
