@@ -14,7 +14,7 @@ _LONGEST = 4096
 
 def find_bearer(session: Session, settings: Settings, token: str) -> SignedIn | None:
     """The account of a program's or an app's token, limited to its scopes; None for one that is no good."""
-    if not 0 < len(token) <= _LONGEST:
+    if not 0 < len(token) <= _LONGEST or not token.isascii():
         return None
     if token.startswith(PREFIX):
         return find_api_token(session, token)

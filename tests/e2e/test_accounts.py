@@ -1,0 +1,242 @@
+"""An account in a real browser: registration by mail, its one cart, recovery, codes, passkeys, deletion."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from aggregator.domain.identifiers import new_public_id
+from tests.e2e.conftest import Site, free_port
+from web import create_app
+
+PASSWORD = "a kettle on the moon"
+OTHER_PASSWORD = "three spoons in a drawer"
+SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+@pytest.fixture(scope="module")
+def demo(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The site as the demo shows it, with its inbox, over the catalogue of the others' journeys."""
+    port = free_port()
+    settings = replace(
+        site.settings,
+        data_dir=tmp_path_factory.mktemp("demo"),
+        redis_url=None,
+        inbox="of the demo",
+        is_demo=True,
+        port=port,
+    )
+    server = make_server("127.0.0.1", port, create_app(settings, site.sessions), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    # By its name, since no passkey is made for an address of numbers.
+    yield f"http://localhost:{port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["desktop", "phone", "without script"])
+def person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A new visitor, on a desktop, on a phone, and on a phone without scripts."""
+    screen = SCREENS.get(request.param, SCREENS["phone"])
+    has_script = request.param != "without script"
+    context = browser.new_context(viewport=screen, locale="en-GB", java_script_enabled=has_script)
+    yield context
+    context.close()
+
+
+def two_products(site: Site) -> list[str]:
+    with site.sessions() as session:
+        found = session.execute(
+            text("select public_id from products where is_available and store_count > 1 order by id limit 2")
+        )
+        return [row.public_id for row in found]
+
+
+def add_to_cart(page: Page, demo: str, product: str) -> None:
+    page.goto(f"{demo}/products/{product}")
+    page.get_by_role("button", name="Add to cart").first.click()
+    page.wait_for_load_state()
+
+
+def pieces(page: Page, demo: str) -> int:
+    page.goto(f"{demo}/cart")
+    count = page.locator(".nav-cart .count")
+    return int(count.inner_text()) if count.count() else 0
+
+
+def mailed_link(page: Page, demo: str, address: str, path: str) -> str:
+    page.goto(f"{demo}/inbox?to={address}")
+    link = page.locator(f'a[href*="{path}/"]').first.get_attribute("href")
+    assert link
+    return demo + link[link.index(path) :]
+
+
+def register(page: Page, demo: str, address: str) -> None:
+    page.goto(f"{demo}/register")
+    page.get_by_label("Mail address").fill(address)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Make an account").click()
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    page.goto(mailed_link(page, demo, address, "/activate"))
+    page.get_by_role("button", name="Finish and sign in").click()
+    page.wait_for_load_state()
+
+
+def sign_in(page: Page, demo: str, address: str, password: str) -> None:
+    page.goto(f"{demo}/login")
+    page.get_by_label("Mail address").fill(address)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_load_state()
+
+
+def test_the_life_of_an_account(
+    person: BrowserContext, browser: Browser, site: Site, demo: str, tmp_path: Path
+) -> None:
+    page, address = person.new_page(), f"{new_public_id()}@shop.example"
+    first, second = two_products(site)
+
+    # A guest shops, signs up, and the cart comes along.
+    add_to_cart(page, demo, first)
+    register(page, demo, address)
+    assert pieces(page, demo) == 1
+
+    # On another device: a guest's cart there goes into the account's when they sign in.
+    elsewhere = browser.new_context(viewport=SCREENS["desktop"], locale="en-GB")
+    other = elsewhere.new_page()
+    add_to_cart(other, demo, first)
+    add_to_cart(other, demo, second)
+    sign_in(other, demo, address, PASSWORD)
+    assert pieces(other, demo) == 3
+    assert pieces(page, demo) == 3
+
+    # A phone number, proved by a code from the inbox, signs in.
+    number = "+4915" + re.sub(r"\D", "7", address[:9]).ljust(9, "3")
+    page.goto(f"{demo}/account/security")
+    page.get_by_label("Phone number").fill(number)
+    page.locator("#phone-present").fill(PASSWORD)
+    page.get_by_role("button", name="Send a code").click()
+    enter_code(page, demo, number, "Confirm")
+    expect(page.get_by_text("Your phone number is confirmed")).to_be_visible()
+
+    # Signed out everywhere, also on the other device.
+    page.get_by_role("button", name="Sign out everywhere").click()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    other.goto(f"{demo}/account")
+    expect(other.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    elsewhere.close()
+    page.get_by_role("link", name="Code by SMS").click()
+    page.get_by_label("Phone number").fill(number)
+    page.get_by_role("button", name="Send me a code").click()
+    enter_code(page, demo, number, "Sign in")
+    page.goto(f"{demo}/account")
+    expect(page.get_by_text(address).first).to_be_visible()
+
+    # The password is forgotten and set anew.
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    page.goto(f"{demo}/login")
+    page.get_by_role("link", name="Forgot the password?").click()
+    page.get_by_label("Mail address").fill(address)
+    page.get_by_role("button", name="Send me a link").click()
+    page.goto(mailed_link(page, demo, address, "/recover"))
+    page.get_by_label("New password").fill(OTHER_PASSWORD)
+    page.get_by_role("button", name="Set password and sign in").click()
+    assert pieces(page, demo) == 3
+
+    # Everything as a file, then gone, unless they come back within thirty days.
+    page.goto(f"{demo}/account/data")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export everything").click()
+    saved = tmp_path / "account.json"
+    download.value.save_as(saved)
+    document = json.loads(saved.read_text())
+    assert document["account"]["phone"] == number
+    assert sum(line["quantity"] for line in document["carts"][0]["lines"]) == 3
+    page.get_by_label("Your present password").fill(OTHER_PASSWORD)
+    page.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_text("Your account will be deleted on")).to_be_visible()
+    sign_in(page, demo, address, OTHER_PASSWORD)
+    page.get_by_role("button", name="Keep my account").click()
+    expect(page.get_by_text("Your account stays.")).to_be_visible()
+
+
+def enter_code(page: Page, demo: str, number: str, button: str) -> None:
+    """Read the newest code in the inbox, in a tab beside, and enter it."""
+    beside = page.context.new_page()
+    beside.goto(f"{demo}/inbox?to={number.replace('+', '%2B')}")
+    found = re.search(r"(\d{6}) is your Click2Cart code", beside.content())
+    assert found
+    beside.close()
+    page.get_by_label("Code", exact=True).fill(found[1])
+    page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+    page.wait_for_load_state()
+
+
+def test_a_passkey_signs_in(browser: Browser, demo: str) -> None:
+    context = browser.new_context(viewport=SCREENS["desktop"], locale="en-GB")
+    page, address = context.new_page(), f"{new_public_id()}@shop.example"
+    tools = context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    authenticator = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    tools.send("WebAuthn.addVirtualAuthenticator", {"options": authenticator})
+    register(page, demo, address)
+    page.goto(f"{demo}/account/security")
+    page.locator("#passkey-present").fill(PASSWORD)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("The passkey is kept.")).to_be_visible()
+    page.get_by_role("button", name="Sign out everywhere").click()
+
+    page.get_by_role("button", name="Passkey").click()
+    page.wait_for_url(f"{demo}/")
+
+    page.goto(f"{demo}/account/security")
+    page.get_by_role("button", name="Remove Chrome on Linux").click()
+    expect(page.get_by_text("The passkey works no more.")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_accounts_pages_are_accessible_and_fit(browser: Browser, demo: str, screen: str) -> None:
+    context = browser.new_context(viewport=SCREENS[screen], locale="en-GB")
+    page, address = context.new_page(), f"{new_public_id()}@shop.example"
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    for path in ("/login", "/register", "/recover", "/login/phone", "/inbox"):
+        problems += faults(page, demo + path)
+    register(page, demo, address)
+    for path in ("/account", "/account/addresses", "/account/security", "/account/data"):
+        problems += faults(page, demo + path)
+    assert problems == []
+    context.close()
+
+
+def faults(page: Page, url: str) -> list[str]:
+    """What WCAG 2.2 AA finds wrong, and whether the page is wider than the screen."""
+    page.goto(url)
+    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
+    found = [
+        f"{url}: {one['id']} {one['nodes'][0]['html']}"
+        for one in Axe().run(page, options=options).response["violations"]
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{url}: wider than the screen")
+    return found
