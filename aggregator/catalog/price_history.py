@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card
 from aggregator.catalog.search_changes import record_search_changes
 from aggregator.db.copy import copy_rows
@@ -21,7 +20,8 @@ from aggregator.domain.vocabulary import Availability, ItemCondition
 
 # A smaller fall is no news.
 LEAST_SHARE = 0.03
-_LOOKED_AT_ONCE = 500
+# How many to hand to `note_price_drops` at once.
+LOOKED_AT_ONCE = 500
 _CAN_BE_BOUGHT = {str(one): one.can_be_bought for one in Availability}
 
 
@@ -72,29 +72,51 @@ def read_history(
     return {product_id: tuple(series) for product_id, series in found.items()}
 
 
-def note_price_drops(session: Session, *, within: timedelta, now: datetime | None = None) -> int:
-    """Look again at every product of which a price changed within this time, and at every drop on record.
+def products_with_new_prices(session: Session, *, within: timedelta) -> list[int]:
+    """Products of which a price changed within this time, and those whose drop on record holds no more.
 
-    Returns how many drops are on record for the products looked at. Call it about that often.
+    Ask about that often, and hand the answer to `note_price_drops` in portions, each in a transaction of its own.
     """
+    return list(
+        session.scalars(
+            text(
+                """
+                select o.product_id from offer_prices h join offers o on o.id = h.offer_id
+                where h.recorded_at >= now() - :within and o.product_id is not null
+                union
+                select d.product_id from price_drops d join products p on p.id = d.product_id
+                where p.lowest_price is distinct from d.price or not p.is_available or p.merged_into_id is not null
+                """
+            ),
+            {"within": within},
+        )
+    )
+
+
+def note_price_drops(session: Session, product_ids: Sequence[int], now: datetime | None = None) -> int:
+    """Look again at what these products' prices fell by; how many of them have a drop on record now."""
     now = now or datetime.now(UTC)
-    lock_catalogue(session)
-    product_ids = session.scalars(
-        text(
-            """
-            select o.product_id from offer_prices h join offers o on o.id = h.offer_id
-            where h.recorded_at >= :since and o.product_id is not null
-            union
-            select d.product_id from price_drops d join products p on p.id = d.product_id
-            where p.lowest_price is distinct from d.price or not p.is_available or p.merged_into_id is not null
-            """
-        ),
-        {"since": now - within},
-    ).all()
-    kept = 0
-    for start in range(0, len(product_ids), _LOOKED_AT_ONCE):
-        kept += _note(session, product_ids[start : start + _LOOKED_AT_ONCE], now)
-    return kept
+    lowest = {
+        row.id: (row.lowest_price, row.lowest_price_currency)
+        for row in session.execute(
+            text(
+                "select id, lowest_price, lowest_price_currency from products"
+                " where id = any(cast(:ids as bigint[])) and is_available and lowest_price > 0"
+            ),
+            {"ids": list(product_ids)},
+        )
+    }
+    # A price that stands for long began before the 30 days; nothing older is asked for.
+    since = now - 3 * PRIOR_DAYS
+    histories = read_history(session, list(lowest), since=since, only_new=True)
+    drops: dict[int, PriceDrop] = {}
+    for product_id, (price, currency) in lowest.items():
+        series = [one for one in histories.get(product_id, ()) if one.currency == currency]
+        drop = find_drop(lowest_line(series), now)
+        if drop is not None and drop.price == price and drop.share >= LEAST_SHARE:
+            drops[product_id] = drop
+    _keep(session, product_ids, drops, {product_id: lowest[product_id][1] for product_id in drops})
+    return len(drops)
 
 
 def list_price_drops(session: Session, *, within: timedelta, limit: int = 48) -> tuple[DroppedPrice, ...]:
@@ -120,30 +142,6 @@ def list_price_drops(session: Session, *, within: timedelta, limit: int = 48) ->
         )
         for row in rows.mappings()
     )
-
-
-def _note(session: Session, product_ids: Sequence[int], now: datetime) -> int:
-    lowest = {
-        row.id: (row.lowest_price, row.lowest_price_currency)
-        for row in session.execute(
-            text(
-                "select id, lowest_price, lowest_price_currency from products"
-                " where id = any(cast(:ids as bigint[])) and is_available and lowest_price > 0"
-            ),
-            {"ids": list(product_ids)},
-        )
-    }
-    # A price that stands for long began before the 30 days; nothing older is asked for.
-    since = now - 3 * PRIOR_DAYS
-    histories = read_history(session, list(lowest), since=since, only_new=True)
-    drops: dict[int, PriceDrop] = {}
-    for product_id, (price, currency) in lowest.items():
-        series = [one for one in histories.get(product_id, ()) if one.currency == currency]
-        drop = find_drop(lowest_line(series), now)
-        if drop is not None and drop.price == price and drop.share >= LEAST_SHARE:
-            drops[product_id] = drop
-    _keep(session, product_ids, drops, {product_id: lowest[product_id][1] for product_id in drops})
-    return len(drops)
 
 
 def _keep(

@@ -12,7 +12,11 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import event, insert, select
 
-from aggregator.catalog.price_history import list_price_drops, note_price_drops
+from aggregator.catalog.price_history import (
+    list_price_drops,
+    note_price_drops,
+    products_with_new_prices,
+)
 from aggregator.catalog.products import describe_products
 from aggregator.catalog.reviews import find_next_review
 from aggregator.catalog.taxonomy import (
@@ -93,13 +97,13 @@ def test_real_drops_are_found_and_leave_when_the_price_rises(
 ) -> None:
     assert "Nothing fell in the last two days" in words(browser.page("/drops"))
     with sessions.begin() as session:
-        assert note_price_drops(session, within=timedelta(days=3)) == 1
+        assert note_price_drops(session, products_with_new_prices(session, within=timedelta(days=3))) == 1
         (drop,) = list_price_drops(session, within=timedelta(days=3))
     assert (drop.card.id, str(drop.lowest_before.amount), drop.share) == (fallen_kettle, "20.00", 0.175)
     remember_prices(sessions, "wild", fallen_kettle, [(82, "24.00"), (2, "16.50"), (0, "23.00")])
     with sessions.begin() as session:
         assert list_price_drops(session, within=timedelta(days=3)) == ()
-        assert note_price_drops(session, within=timedelta(minutes=1)) == 0
+        assert note_price_drops(session, products_with_new_prices(session, within=timedelta(minutes=1))) == 0
 
 
 def test_the_history_can_be_chosen_and_read_by_programs(browser: Browser, fallen_kettle: str) -> None:

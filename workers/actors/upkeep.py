@@ -11,7 +11,7 @@ from aggregator.catalog.bulk_loading import validate_foreign_keys
 from aggregator.catalog.host_politeness import forget_old_hosts
 from aggregator.catalog.locks import lock_catalogue
 from aggregator.catalog.price_ages import hide_aged_prices
-from aggregator.catalog.price_history import note_price_drops
+from aggregator.catalog.price_history import LOOKED_AT_ONCE, note_price_drops, products_with_new_prices
 from aggregator.catalog.retention import Retention, forget_old
 from aggregator.catalog.taxonomy import file_products
 from aggregator.shopping.live_checks import forget_old_checks
@@ -59,7 +59,11 @@ def file_unfiled_products() -> None:
 
 @dramatiq.actor(max_retries=0, time_limit=3_600_000, queue_name="upkeep")
 def note_drops() -> None:
-    """See which products' prices really fell."""
-    with current().sessions.begin() as session:
+    """See which products' prices really fell, in small transactions."""
+    sessions = current().sessions
+    with sessions() as session:
         # Three times as far back as the clock's own pace, so that a late one misses none.
-        note_price_drops(session, within=timedelta(seconds=3 * AGEING_SECONDS))
+        product_ids = products_with_new_prices(session, within=timedelta(seconds=3 * AGEING_SECONDS))
+    for start in range(0, len(product_ids), LOOKED_AT_ONCE):
+        with sessions.begin() as session:
+            note_price_drops(session, product_ids[start : start + LOOKED_AT_ONCE])
