@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, render_template, request
 
+from aggregator.accounts.links import site_origin
 from aggregator.notifications.inbox import list_inbox
 from web import context
 from web.db import current_session
@@ -21,5 +24,10 @@ def show() -> str:
     if not (context.current_settings().has_inbox and is_here and address and address.is_loopback):
         abort(404)
     recipient = request.args.get("to", "").strip().lower()
-    messages = list_inbox(current_session(), recipient=recipient or None)
+    # Links lead to where this browser is: at another name of this machine it would be a stranger.
+    here, there = context.origin(), site_origin(context.current_settings())
+    messages = [
+        replace(message, text=message.text.replace(there, here))
+        for message in list_inbox(current_session(), recipient=recipient or None)
+    ]
     return render_template("accounts/inbox.html", messages=messages, recipient=recipient)
