@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tantivy import Query
 
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug, read_cards
+from aggregator.catalog.search_changes import is_known
 from aggregator.catalog.search_database import browse_database, search_database
 from aggregator.catalog.search_facets import count_facets, filters_of, narrowed, told_facets
 from aggregator.catalog.search_index import SearchIndex, View
@@ -64,7 +65,7 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     Words are taken as they are typed; where nothing has them all, as beginnings of words, and then, unless the query
     forbids it, with their spelling repaired. Without an index the database answers.
     """
-    view = index.view() if index else None
+    view = _view(session, index)
     if view is None:
         return search_database(session, query)
     filters = filters_of(view, query, _store_ids(session, query))
@@ -88,6 +89,14 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     )
 
 
+def _view(session: Session, index: SearchIndex | None) -> View | None:
+    """What can be searched: an index that is there, and of this database. Asked of the database once a state."""
+    view = index.view() if index else None
+    if view is None or not view.count_once("is ours", lambda: is_known(session, view.position)):
+        return None
+    return view
+
+
 def _counted(
     view: View, query: SearchQuery, reading: _Reading, filters: Mapping[str, Query]
 ) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def _counted(
 
 def find_identified(session: Session, words: str, index: SearchIndex | None) -> ProductCard | None:
     """The one product that a GTIN or a model number stands for; None where it is none, or several have it."""
-    view = index.view() if index else None
+    view = _view(session, index)
     code = code_of(words)
     if view is None or code is None:
         return None
@@ -110,7 +119,7 @@ def find_identified(session: Session, words: str, index: SearchIndex | None) -> 
 
 def suggest(session: Session, words: str, index: SearchIndex | None) -> Suggestions:
     """What may be meant while it is typed: some products, and the categories that most of those found are in."""
-    view = index.view() if index else None
+    view = _view(session, index)
     if view is None or not query_words(words):
         return Suggestions((), ())
     for query in _while_typing(view, words):
@@ -132,7 +141,7 @@ def suggest(session: Session, words: str, index: SearchIndex | None) -> Suggesti
 
 def browse_home(session: Session, index: SearchIndex | None = None, *, limit: int = 12) -> HomePage:
     """The front page's products and categories."""
-    view = index.view() if index else None
+    view = _view(session, index)
     if view is None:
         return browse_database(session, limit)
     query = narrowed(Query.all_query(), filters_of(view, SearchQuery(available_only=True), {}))

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.locks import lock_catalogue
-from aggregator.db.models import SearchChangeRow
+from aggregator.db.models import SearchChangeRow, StoreRow
 
 _NUMBERS_A_ROW = 20_000
 
@@ -41,18 +41,22 @@ def record_search_changes(session: Session, product_ids: Sequence[int]) -> None:
 
 
 def record_store_change(session: Session, store_id: int) -> None:
-    """The same for all that a store sells, whose shipping or name is another now."""
+    """The same for all that a store sells, whose shipping is another now."""
     lock_catalogue(session)
     session.execute(
         text(
             """
             insert into search_changes (product_ids)
-            select array_agg(id) from products where store_ids @> array[cast(:store as bigint)]
-            having count(*) > 0
+            select coalesce(array_agg(id), '{}') from products where store_ids @> array[cast(:store as bigint)]
             """
         ),
         {"store": store_id},
     )
+
+
+def stores_with_new_shipping(session: Session, since: datetime) -> Sequence[int]:
+    """Stores of which the shipping was set after that moment."""
+    return session.scalars(select(StoreRow.id).where(StoreRow.shipping_updated_at > since)).all()
 
 
 def latest_position(session: Session) -> Position | None:
@@ -61,6 +65,19 @@ def latest_position(session: Session) -> Position | None:
         select(SearchChangeRow.id, SearchChangeRow.changed_at).order_by(SearchChangeRow.id.desc()).limit(1)
     ).one_or_none()
     return None if row is None else Position(row.id, row.changed_at)
+
+
+def is_known(session: Session, position: Position) -> bool:
+    """Whether this database's history has that position: an index that stands there is of this database."""
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    SearchChangeRow.id == position.number, SearchChangeRow.changed_at == position.changed_at
+                )
+            )
+        )
+    )
 
 
 def changes_since(session: Session, position: Position) -> tuple[list[int], Position] | None:

@@ -246,6 +246,7 @@ class View:
     searcher: tantivy.Searcher
     schema: tantivy.Schema
     stamp: tuple[object, ...]
+    position: Position
     # What was counted in it for the latest searches, for their next pages and other orders.
     counted: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -295,14 +296,14 @@ class SearchIndex:
             return self._view
         name = str(stamp[0])
         if self._index is None or name != self._name:
-            generation = Generation(self._place.folder / name)
-            if generation.position is None:
-                return None
-            self._index = tantivy.Index.open(str(generation.folder))
+            self._index = tantivy.Index.open(str(self._place.folder / name))
             self._index.config_reader("manual")
             self._name = name
+        position = Generation(self._place.folder / name).position
+        if position is None:
+            return None
         self._index.reload()
-        self._view = View(self._index.searcher(), self._index.schema, stamp)
+        self._view = View(self._index.searcher(), self._index.schema, stamp, position)
         return self._view
 
 

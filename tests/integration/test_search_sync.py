@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from aggregator.catalog.product_summaries import refresh_products
-from aggregator.catalog.search_changes import record_store_change
 from aggregator.catalog.search_index import SearchIndex
 from aggregator.catalog.search_sync import is_behind, rebuild
 from aggregator.db.session import Sessions
@@ -58,9 +57,10 @@ def test_a_change_that_is_rolled_back_is_none(world: SearchWorld) -> None:
 
 def test_a_stores_new_shipping_reaches_its_products(world: SearchWorld) -> None:
     with world.sessions.begin() as session:
-        session.execute(text("update stores set shipping = null"))
-        record_store_change(session, world.stores["alpha"])
+        session.execute(text("update stores set shipping = null, shipping_updated_at = now()"))
+    assert behind(world)
     world.sync()
+    assert not behind(world)
     ((_, is_assumed),) = world.search("lamp").totals.values()
     assert is_assumed
 
@@ -91,6 +91,8 @@ def test_an_index_of_another_history_is_made_anew(world: SearchWorld) -> None:
     with world.sessions.begin() as session:
         session.execute(text("update search_changes set changed_at = changed_at + interval '1 second'"))
     assert behind(world)
+    # It may have other products under the same numbers.
+    assert not search_world(world.sessions, world.place.folder.parent).search("lamp").is_indexed
     assert world.sync().done == "rebuilt"
 
 

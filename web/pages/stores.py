@@ -9,6 +9,7 @@ from aggregator.catalog.search import search_products
 from aggregator.catalog.stores import get_store, get_store_summary, list_stores
 from aggregator.domain.products import SearchQuery
 from web.db import current_session
+from web.search_place import search_index
 
 pages = Blueprint("stores", __name__, url_prefix="/stores")
 
@@ -25,7 +26,7 @@ def show(slug: str) -> str:
     """One store: how fresh its range is, what it asks for shipping, some of its products."""
     session = current_session()
     store = get_store_summary(session, slug)
-    page = search_products(session, SearchQuery(stores=(slug,), sorting="stores", limit=12))
+    page = search_products(session, SearchQuery(stores=(slug,), sorting="stores", limit=12), search_index())
     ages = lowest_price_ages(session, [product.id for product in page.products])
     shipping = get_store(session, slug).shipping
     return render_template("stores/show.html", store=store, page=page, ages=ages, shipping=shipping)
