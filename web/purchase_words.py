@@ -93,6 +93,11 @@ def planned_amount(purchase: Purchase) -> tuple[Money, ...]:
     return sums(part.planned for part in purchase.parts)
 
 
+def failed_stores(purchase: Purchase) -> str:
+    """The names of the stores that failed since the rest was last planned."""
+    return ", ".join(part.store_name for part in purchase.failed_parts)
+
+
 def has_unknown_shipping(purchase: Purchase) -> bool:
     """Whether some shipping was not known when it was planned."""
     return any(part.shipping is None for part in purchase.parts)

@@ -129,16 +129,20 @@ class Purchase:
         return any(part.is_bought and not part.is_out_of_cart for part in self.parts)
 
     @property
+    def failed_parts(self) -> tuple[PurchasePart, ...]:
+        """Parts that were given up since the rest was last planned."""
+        planned_at = self.rest_planned_at
+        return tuple(
+            part
+            for part in self.parts
+            if part.state == "given_up"
+            and (planned_at is None or (part.settled_at is not None and part.settled_at > planned_at))
+        )
+
+    @property
     def has_rest(self) -> bool:
         """Whether a store failed since the rest was last planned, so that it can be planned (again)."""
-        return any(
-            part.state == "given_up"
-            and (
-                self.rest_planned_at is None
-                or (part.settled_at is not None and part.settled_at > self.rest_planned_at)
-            )
-            for part in self.parts
-        )
+        return bool(self.failed_parts)
 
     @property
     def spent(self) -> tuple[Money, ...]:

@@ -124,4 +124,5 @@ def _links_page(*, problem: str = "") -> str:
         fresh_address=secret and url_for("shared_baskets.show", secret=secret, _external=True),
         days=_DAYS,
         problem=problem,
+        words=purchase_words,
     )
