@@ -59,6 +59,7 @@ def _kept(retention: Retention) -> Iterator[tuple[str, str, timedelta]]:
     )
     yield "alarms", "state = 'closed' and closed_at < :before", retention.alarms * day
     yield "notices", "state <> 'waiting' and created_at < :before", retention.alarms * day
+    yield "alert_events", "told_at is not null and created_at < :before", retention.alarms * day
     yield "probes", "created_at < :before", 30 * day
     yield "sign_in_links", "expires_at < :before", day
     yield "account_sessions", "expires_at < :before", day

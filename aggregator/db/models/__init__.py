@@ -17,6 +17,7 @@ from aggregator.db.models.accounts import (
     SignInLinkRow,
 )
 from aggregator.db.models.alarms import AlarmRow, NoticeRow
+from aggregator.db.models.alerts import AlertEventRow, AlertPositionRow, AlertRow, AlertWishesRow
 from aggregator.db.models.carts import (
     CartLineRow,
     CartPlanRow,
@@ -78,6 +79,10 @@ __all__ = [
     "AccountRow",
     "AccountSessionRow",
     "AlarmRow",
+    "AlertEventRow",
+    "AlertPositionRow",
+    "AlertRow",
+    "AlertWishesRow",
     "ApiTokenRow",
     "AppSignInRow",
     "AuditEntryRow",
