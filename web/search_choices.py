@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from babel.numbers import format_currency
+from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from aggregator.domain.money import Money
@@ -166,4 +168,7 @@ def _range(low: Decimal | None, high: Decimal | None, currency: str) -> str:
 
 
 def _round(amount: Decimal, currency: str) -> str:
-    return money(Money(amount, currency))
+    """A round amount as people write it, without cents: "€100"."""
+    locale = get_locale()
+    pattern = locale.currency_formats["standard"].pattern.replace(".00", "") if locale else "¤#,##0"
+    return str(format_currency(amount, currency, pattern, locale=locale, currency_digits=False))

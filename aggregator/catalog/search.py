@@ -203,9 +203,9 @@ def _shown_words(reading: _Reading, typed: str, cards: list[ProductCard]) -> str
         return None
     of_best = {*words_of(cards[0].title), *words_of(cards[0].brand or "")}
     meant = [
-        next((one for one in options if of_best.issuperset(one.words)), options[0])
+        next((one for one in by_fit if of_best.issuperset(one.words)), by_fit[0])
         for options in reading.spellings
-        if options
+        if (by_fit := sorted(options, key=lambda one: -one.fit))
     ]
     shown = " ".join(word for one in meant for word in one.words)
     return shown if shown != " ".join(query_words(typed)) else None

@@ -21,7 +21,7 @@ _SHORTEST_BEGINNING = 2
 _FOUND = 0.1
 _EQUAL = 40.0
 _EQUAL_CODE = 12.0
-_OTHER_NAME = 0.6
+OTHER_NAME = 0.6
 _NEAR = 10.0
 
 
@@ -51,7 +51,7 @@ def spellings_of(view: View, text: str) -> list[list[Spelling]]:
     found = []
     start = 0
     for name, others in things:
-        candidates = [Spelling(name), *(Spelling(other, _OTHER_NAME) for other in others)]
+        candidates = [Spelling(name), *(Spelling(other, OTHER_NAME) for other in others)]
         end = start + len(name)
         # "wh 1000 xm4" is written "wh1000xm4" elsewhere, and "dish washer" "dishwasher".
         for first, last in (

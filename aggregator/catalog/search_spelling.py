@@ -13,7 +13,8 @@ from rapidfuzz.distance import OSA
 from tantivy import Occur, Query
 
 from aggregator.catalog.search_index import View
-from aggregator.catalog.search_queries import Spelling, all_of, things_of
+from aggregator.catalog.search_queries import OTHER_NAME, Spelling, all_of, things_of
+from aggregator.domain.search_words import synonyms
 
 _LOOKED_AT = 120
 _MOST_SPELLINGS = 5
@@ -79,4 +80,6 @@ def _meant(word: str, known: Sequence[Spelling], near: Sequence[tuple[str, ...]]
         if 0 < distance <= edits and digits == [letter for letter in candidate if letter.isdigit()]:
             found.setdefault((candidate,), 0.8 - 0.5 * distance / max(len(word), len(candidate)))
     best = sorted(found.items(), key=lambda one: -one[1])[:_MOST_SPELLINGS]
-    return [Spelling(words, fit) for words, fit in best]
+    # What is meant may go by another name too.
+    others = [(other, fit * OTHER_NAME) for words, fit in best[:1] for other in synonyms().get(words, ())]
+    return [Spelling(words, fit) for words, fit in dict([*others, *best]).items()]

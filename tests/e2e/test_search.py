@@ -26,7 +26,7 @@ def test_suggestions_are_chosen_by_keyboard(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/search")
     field = page.get_by_role("combobox", name="Search products")
     field.press_sequentially("samsu")
-    options = page.get_by_role("option")
+    options = page.locator(".suggestions").get_by_role("option")
     expect(options.first).to_be_visible()
     expect(field).to_have_attribute("aria-expanded", "true")
     field.press("ArrowDown")
@@ -34,7 +34,8 @@ def test_suggestions_are_chosen_by_keyboard(page: Page, site: Site) -> None:
     assert active
     expect(page.locator(f"#{active}")).to_have_attribute("aria-selected", "true")
     field.press("Escape")
-    expect(options).to_have_count(0)
+    expect(page.locator(".suggestions")).to_be_hidden()
+    expect(field).to_have_attribute("aria-expanded", "false")
     field.press("ArrowDown")
     expect(options.first).to_be_visible()
     field.press("ArrowUp")
@@ -55,7 +56,7 @@ def test_what_is_typed_is_searched_where_no_suggestion_is_chosen(page: Page, sit
 def test_search_works_without_javascript_on_a_phone(browser: Browser, site: Site) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.goto(f"{site.url}/search?q=samsung")
+    page.goto(f"{site.url}/search?q=television")
     page.locator("select#sort").select_option("total")
     page.get_by_role("button", name="Sort").click()
     expect(page.locator("select#sort")).to_have_value("total")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -12,7 +13,7 @@ from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import find_identified, search_products, suggest
 from aggregator.catalog.search_prices import recent_prices
 from aggregator.domain.money import Money
-from aggregator.domain.products import ProductCard, SearchQuery
+from aggregator.domain.products import FacetValue, ProductCard, SearchQuery
 from aggregator.domain.taxonomy import categories
 from web import search_address
 from web.category_tree import category_name
@@ -69,7 +70,7 @@ def suggestions() -> Response:
                 ),
                 "url": search_address.address(SearchQuery(text=text, categories=(value.value,))),
             }
-            for value in suggested.categories[:2]
+            for value in _narrowest(suggested.categories)[:2]
         ]
         found += [
             {"kind": "product", "text": card.title, "detail": _detail(card), "url": product_path(card)}
@@ -84,6 +85,12 @@ def suggestions() -> Response:
 def ranking() -> str:
     """How results are ordered."""
     return render_template("search/ranking.html", assumed=Money(assumed_shipping(), CURRENCY))
+
+
+def _narrowest(values: Sequence[FacetValue]) -> list[FacetValue]:
+    """The categories without the departments of those that are there too."""
+    parents = {categories()[value.value].parent for value in values if value.value in categories()}
+    return [value for value in values if value.value not in parents]
 
 
 def _category(key: str) -> str:
