@@ -21,6 +21,7 @@ ALL = (
     "matching_spark",
     "matching_peers",
     "search",
+    "search_quality",
     "pages",
     "planning",
     "planning_demo",
