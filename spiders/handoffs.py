@@ -33,4 +33,4 @@ def template_links(store: Store, lines: Sequence[HandOffLine]) -> HandOff:
     if not any(links):
         return product_links(store, lines)
     urls = tuple(link or line.url for link, line in zip(links, lines, strict=True))
-    return HandOff(kind="item_link", url=None, item_urls=urls)
+    return HandOff(kind="item_link", url=None, item_urls=urls, replaces_cart=None)

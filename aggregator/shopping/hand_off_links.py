@@ -62,7 +62,7 @@ def by_template(store: Store, lines: Sequence[HandOffLine]) -> HandOff | None:
     ]
     filled = tuple(link for link in links if link is not None)
     return (
-        HandOff(kind="item_link", url=None, item_urls=filled)
+        HandOff(kind="item_link", url=None, item_urls=filled, replaces_cart=None)
         if filled and len(filled) == len(lines)
         else None
     )

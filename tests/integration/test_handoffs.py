@@ -162,6 +162,7 @@ def test_our_own_platforms_fill_the_stores_carts(session: Session) -> None:
                 "https://feed.example/cart/add?id=A%2F431&n=1",
                 "https://feed.example/cart/add?id=A%2F432&n=2",
             ),
+            replaces_cart=None,
         ),
     }
 

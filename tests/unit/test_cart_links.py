@@ -256,7 +256,7 @@ def test_templates_of_markup_and_feeds(template: str, quantity: int, link: str |
     for platform in ("generic", "merchant_feed"):
         built = build_hand_off(store(platform), [item])
         assert built == (
-            HandOff(kind="item_link", url=None, item_urls=(link,))
+            HandOff(kind="item_link", url=None, item_urls=(link,), replaces_cart=None)
             if link
             else HandOff(kind="product_link", url=None, item_urls=(item.url,))
         )
