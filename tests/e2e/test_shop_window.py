@@ -32,7 +32,7 @@ ARABIC = "ثلاجة سامسونج 500 لتر بباب مزدوج RT50K"
 SIZES = {"desktop": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
 # Pages that answer no browser's visitor: programs', files, and steps that need a secret.
 NO_PAGES = re.compile(
-    r"^(static|health|metrics|pictures|api_\w+|feeds|site_map)\b|\.(export\w*|prices|suggestions|live|next_times|picture"
+    r"^(static|health|metrics|pictures|api_(?!docs)\w+|feeds|site_map)\b|\.(export\w*|prices|suggestions|live|next_times|picture"
     r"|summary_pdf|look_into_mail|go_on|leave_form)$"
 )
 
@@ -124,7 +124,10 @@ def addresses(window: Window) -> list[str]:
     plain = {
         rule.rule
         for rule in app.url_map.iter_rules()
-        if "GET" in (rule.methods or ()) and not rule.arguments and not NO_PAGES.search(rule.endpoint)
+        if "GET" in (rule.methods or ())
+        and not rule.arguments
+        and not rule.rule.endswith(".json")
+        and not NO_PAGES.search(rule.endpoint)
     }
     own = {f"/products/{public_id}" for public_id in window.ids.values()}
     return sorted(
