@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -309,26 +309,16 @@ def _savings(planned: CartPlan) -> tuple[str, ...]:
     sentences = []
     single = plan.single_store
     if single and single.complete and single.total > plan.total:
-        names = {store.store_id: store.store_name for store in planned.stores}
         saved = money(Money(single.total - plan.total, planned.currency))
         whole = money(Money(single.total, planned.currency))
-        if single.store in names:
-            sentences.append(
-                _(
-                    "%(saved)s less than all of it at %(store)s (%(whole)s)",
-                    saved=saved,
-                    store=names[single.store],
-                    whole=whole,
-                )
+        sentences.append(
+            _(
+                "%(saved)s less than all of it at %(store)s (%(whole)s)",
+                saved=saved,
+                store=_store_name(planned, single.store),
+                whole=whole,
             )
-        else:
-            sentences.append(
-                _(
-                    "%(saved)s less than all of it at the best single store (%(whole)s)",
-                    saved=saved,
-                    whole=whole,
-                )
-            )
+        )
     per_line = plan.cheapest_per_line
     if per_line.complete and per_line.total > plan.total:
         saved = money(Money(per_line.total - plan.total, planned.currency))
@@ -336,6 +326,36 @@ def _savings(planned: CartPlan) -> tuple[str, ...]:
             _("%(saved)s less than each product where it is cheapest, shipping counted", saved=saved)
         )
     return tuple(sentences)
+
+
+def _compared(planned: CartPlan) -> Iterator[str]:
+    """What the simpler ways to buy cost; what is not known of them is said."""
+    plan, currency = planned.plan, planned.currency
+    single, per_line = plan.single_store, plan.cheapest_per_line
+    if plan.status is PlanStatus.INFEASIBLE:
+        return
+    if single is None:
+        yield _("No single store sells all that this plan buys.")
+    else:
+        name = _store_name(planned, single.store)
+        total = money(Money(single.total, currency))
+        words = (
+            _("The best single store, %(store)s: %(total)s.", store=name, total=total)
+            if single.complete
+            else _("The best single store, %(store)s: %(total)s, not all known.", store=name, total=total)
+        )
+        yield words
+    total = money(Money(per_line.total, currency))
+    yield (
+        _("Each product where it is cheapest: %(total)s.", total=total)
+        if per_line.complete
+        else _("Each product where it is cheapest: %(total)s, not all known or bought.", total=total)
+    )
+
+
+def _store_name(planned: CartPlan, store_id: str) -> str:
+    """The name of a store that sells something of the cart."""
+    return next((store.name for store in planned.selling_stores if store.id == store_id), "")
 
 
 def _explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]:
@@ -366,6 +386,7 @@ def _explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]
                 assumed=assumed,
             )
         )
+    sentences.extend(_compared(planned))
     known = plan.cheapest_known_parts
     if known.unknown_stores and known.total < plan.total:
         sentences.append(

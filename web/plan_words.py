@@ -41,6 +41,8 @@ def why(reason: LineReason) -> str:
     """Why a line is bought here, in one sentence."""
     store, less = reason.store or "", money(reason.less)
     more = money(reason.more)
+    if store and reason.less is None and reason.why is not Why.STOCK:
+        return str(_("%(store)s asks less a piece, but only for more of them.", store=store))
     match reason.why:
         case Why.ONLY:
             return str(_("Only this store has it."))
@@ -81,7 +83,15 @@ def why(reason: LineReason) -> str:
 
 
 def _whole_cart(reason: LineReason, store: str, less: str, more: str) -> str:
-    if reason.more is None or not reason.more.amount:
+    if reason.more is None:
+        return str(
+            _(
+                "%(less)s less at %(store)s, but what stays here would be too little for an order.",
+                less=less,
+                store=store,
+            )
+        )
+    if not reason.more.amount:
         return str(_("As cheap as at %(store)s, all counted.", store=store))
     if reason.is_assumed:
         return str(

@@ -38,6 +38,8 @@ class DeliveryTerms:
 
     def to_country(self, country: str | None, home: str | None) -> tuple[DeliveryOption, ...]:
         """The ways to that country; those for the store's own country where that is it, or none is known."""
+        if not self.options:
+            return ()
         is_home = country is None or home is None or country == home
         return tuple(
             option for option in self.options if option.country == country or (is_home and not option.country)
