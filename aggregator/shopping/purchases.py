@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.accounts.tokens import token_hash
@@ -150,6 +150,16 @@ def owned_by(token: str | None) -> ColumnElement[bool]:
     return CartRow.token_hash == token_hash(token or "")
 
 
+# A kept plan may tell of hundreds of lines; this is what a list of purchases wants of it.
+_PLANNED = func.jsonb_build_object(
+    *(
+        part
+        for name in ("total", "currency", "complete", "single_store", "cheapest_per_line")
+        for part in (name, CheckoutRow.plan[name])
+    )
+)
+
+
 def checkouts_of(token: str | None) -> Select[*tuple[Any, ...]]:
     """The checkouts of whoever holds this token, with all that `read_purchases` wants to know."""
     return (
@@ -157,7 +167,7 @@ def checkouts_of(token: str | None) -> Select[*tuple[Any, ...]]:
             CheckoutRow.id,
             CheckoutRow.public_id,
             CheckoutRow.created_at,
-            CheckoutRow.plan,
+            _PLANNED.label("plan"),
             CheckoutRow.rest_planned_at,
         )
         .join(CartRow, CartRow.id == CheckoutRow.cart_id)
