@@ -7,10 +7,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from aggregator.domain.carts import Basket, PlanStatus
+from aggregator.domain.carts import Basket, FrontierPoint, PlanStatus
 from aggregator.shopping.basket_files import read_basket
 from aggregator.shopping.planning import plan_basket
 from tests.unit.planning_documents import oracle_answers, random_document
@@ -112,3 +113,30 @@ def test_equals_another_solver(block: int) -> None:
 @pytest.mark.parametrize("block", range(10))
 def test_equals_another_solver_on_rich_baskets(block: int) -> None:
     assert_plans_equal_the_oracle([f"rich {block} {seed}" for seed in range(100)], rich=True)
+
+
+def assert_frontiers_equal_the_oracle(seeds: Sequence[str], *, rich: bool) -> None:
+    """Every point, in units and cents, where no assumption ranks besides what is paid."""
+    documents = [random_document(random.Random(seed), rich=rich) for seed in seeds]
+    asked: list[dict[str, Any]] = []
+    points: list[FrontierPoint] = []
+    for document in documents:
+        document |= {"assumed_shipping": None, "parcel_value": "0"}
+        plan = plan_basket(read_basket(json.dumps(document).encode()), time_limit=60)
+        for point in plan.frontier:
+            asked.append(document | {"max_stores": point.max_stores})
+            points.append(point)
+    for point, expected in zip(points, oracle_answers(asked), strict=True):
+        assert point.proven
+        assert (point.units, point.total * 100) == (expected["units"], expected["ranked"])
+
+
+def test_every_point_of_a_frontier_equals_another_solver_on_a_sample() -> None:
+    assert_frontiers_equal_the_oracle([f"frontier {seed}" for seed in range(12)], rich=False)
+    assert_frontiers_equal_the_oracle([f"frontier {seed}" for seed in range(4)], rich=True)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("block", range(10))
+def test_every_point_of_a_frontier_equals_another_solver(block: int) -> None:
+    assert_frontiers_equal_the_oracle([f"frontier {block} {seed}" for seed in range(40)], rich=block % 5 == 4)
