@@ -79,12 +79,12 @@ def test_a_store_is_left_out_and_allowed_again(
 ) -> None:
     fill(browser, shop_window.mug)
     south = store_id(sessions, "south")
-    browser.post("/cart/stores", store=south, action="exclude")
+    browser.post("/cart/stores", exclude=south)
     text = words(browser.page("/cart"))
     assert "North €8.00" in text
     assert "South · left out Allow again South" in text
     assert "1 store left out" in text
-    browser.post("/cart/stores", store=south, action="include")
+    browser.post("/cart/stores", include=south)
     assert "South €7.50" in words(browser.page("/cart"))
 
 
@@ -135,7 +135,7 @@ def test_members_prices_are_asked_for(browser: Browser, shop_window: ShopWindow,
     text = words(browser.page("/cart"))
     assert "North €8.00" in text
     assert "I am a member South" in text
-    browser.post("/cart/stores", store=store_id(sessions, "south"), action="join")
+    browser.post("/cart/stores", join=store_id(sessions, "south"))
     text = words(browser.page("/cart"))
     assert "South €7.50" in text
     assert "members' price" in text
@@ -151,7 +151,7 @@ WRONG: tuple[tuple[str, dict[str, str]], ...] = (
     ("/cart/options", {**USUAL, "parcel_value": "99999"}),
     ("/cart/options", {**USUAL, "deliver_by": "tomorrow"}),
     ("/cart/options", {**USUAL, "deliver_by": "2020-01-01"}),
-    ("/cart/stores", {"store": "x", "action": "burn"}),
+    ("/cart/stores", {"burn": "x"}),
     ("/cart/coupons", {"code": "A", "value": "", "kind": "percent"}),
     ("/cart/coupons", {"code": "A", "value": "101", "kind": "percent"}),
     ("/cart/coupons", {"code": "<script>", "value": "1", "kind": "amount"}),
@@ -180,7 +180,13 @@ def test_nobody_sees_or_changes_a_line_of_another_cart(
     assert stranger.post(address, offer=shop_window.cheap_offer, action="pin").status_code == 404
     assert Browser(app).get(address).status_code == 404
     for path in ("/cart/stores", "/cart/coupons", "/cart/offers", "/cart/options"):
-        form = {**USUAL, "store": store_id(sessions, "north"), "action": "exclude", "code": "A", "value": "1"}
+        form = {
+            **USUAL,
+            "store": store_id(sessions, "north"),
+            "exclude": store_id(sessions, "north"),
+            "code": "A",
+            "value": "1",
+        }
         assert Browser(app).post(path, **form).status_code == 404, path
     assert browser.client.post("/cart/options", data=USUAL).status_code == 400  # without its token
 

@@ -52,20 +52,21 @@ def wish() -> Response:
 @pages.post("/stores")
 def choose_store() -> Response:
     """Leave a store out or allow it again; say that one is a member there or not."""
-    store = request.form.get("store", "")
-    session, token = current_session(), context.cart_token()
-    match request.form.get("action"):
-        case "exclude":
-            exclude_store(session, token, store)
-            flash(_("Nothing is bought there now."), "options")
-        case "include":
-            exclude_store(session, token, store, is_excluded=False)
-        case "join":
-            set_membership(session, token, store, is_member=True)
-        case "leave":
-            set_membership(session, token, store, is_member=False)
-        case _:
-            raise InvalidInput("no such action", place="action")
+    form, session, token = request.form, current_session(), context.cart_token()
+    if "exclude" in form:
+        exclude_store(session, token, form["exclude"])
+        flash(_("Nothing is bought there now."), "options")
+    elif "include" in form:
+        exclude_store(session, token, form["include"], is_excluded=False)
+        flash(_("The store is weighed again."), "options")
+    elif "join" in form:
+        set_membership(session, token, form["join"], is_member=True)
+        flash(_("Its members' prices count now."), "options")
+    elif "leave" in form:
+        set_membership(session, token, form["leave"], is_member=False)
+        flash(_("Its members' prices count no longer."), "options")
+    else:
+        raise InvalidInput("no such action", place="action")
     return context.go_to(url_for("carts.show", _anchor="options"))
 
 
