@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from aggregator.accounts import letters
@@ -58,7 +59,11 @@ def confirm_mail_change(session: Session, settings: Settings, token: str) -> str
         raise InvalidInput("this link was used or is too old", remedy="ask for a new one")
     row.used_at = datetime.now(UTC)
     old = session.scalar(select(AccountRow.email).where(AccountRow.id == row.account_id).with_for_update())
-    session.execute(update(AccountRow).where(AccountRow.id == row.account_id).values(email=row.email))
+    try:
+        with session.begin_nested():
+            session.execute(update(AccountRow).where(AccountRow.id == row.account_id).values(email=row.email))
+    except IntegrityError as error:  # somebody else was quicker by a moment
+        raise InvalidInput("this address is taken", remedy="ask for another one") from error
     # A link that went to the old mailbox must not open the account any more.
     void_tokens(session, row.account_id, "recover", "change_mail")
     if old is not None:

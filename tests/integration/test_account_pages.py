@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -546,6 +548,56 @@ def test_recovery_by_mail_does_not_go_around_the_second_factor(browser: Browser)
     answer = browser.post(link_in_inbox(browser, address, "/recover"), password=OTHER_PASSWORD)
     assert "Your second factor" in answer.text
     assert not is_signed_in(browser)
+
+
+# Passkeys (a real one signs in in the browser's test)
+
+
+def client_data(challenge: str) -> str:
+    said = {"type": "webauthn.get", "challenge": challenge, "origin": "http://localhost"}
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"response": {}},
+        {"response": {"clientDataJSON": 7}},
+        {"response": {"clientDataJSON": "!!"}},
+        {"response": {"clientDataJSON": client_data("made-up")}},
+        {"id": "x", "rawId": "x", "type": "public-key", "response": {"clientDataJSON": "{challenge}"}},
+        {
+            "id": "AAAA",
+            "rawId": "AAAA",
+            "type": "public-key",
+            "response": {"clientDataJSON": "{challenge}", "authenticatorData": "AAAA", "signature": "AAAA"},
+        },
+    ],
+)
+def test_what_no_passkey_signed_opens_nothing(browser: Browser, credential: object) -> None:
+    registered(browser, new_address())
+    headers = {"X-CSRFToken": browser.form_token()}
+    for begin, finish, form in (
+        ("/account/passkeys/options", "/account/passkeys", {"present_password": PASSWORD}),
+        ("/login/passkey/options", "/login/passkey", {}),
+    ):
+        options = browser.client.post(begin, json=form, headers=headers).get_json()
+        sent = json.dumps({"credential": credential}).replace(
+            "{challenge}", client_data(options["challenge"])
+        )
+        answer = browser.client.post(finish, data=sent, content_type="application/json", headers=headers)
+        assert answer.status_code in {400, 401}
+        assert "this passkey was not taken" in answer.get_json()["problem"]
+    assert browser.client.post("/login/passkey", data=b"x", headers=headers).status_code == 401
+
+
+def test_pages_that_show_secrets_are_kept_by_no_cache(browser: Browser) -> None:
+    registered(browser, new_address())
+    assert browser.get("/account/security").headers["Cache-Control"] == "no-store"
 
 
 # Others' things

@@ -29,6 +29,13 @@ from web.entering import old_session_token
 pages = Blueprint("account_security", __name__, url_prefix="/account")
 
 
+@pages.after_request
+def keep_out_of_caches(response: Response) -> Response:
+    """Secrets are shown here once; no cache is to show them again."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @pages.get("/security")
 def show() -> str:
     """All of it on one page."""
