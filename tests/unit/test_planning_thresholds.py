@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def test_no_cut_forbids_a_permitted_plan(rounded: bool) -> None:
     cuts_seen = 0
     for seed in range(150):
         rng = random.Random(f"cuts {seed}")
-        problem = build_problem(random_basket(rng), assumed_shipping=None)
+        problem = build_problem(random_basket(rng, rich=seed % 3 == 0), assumed_shipping=None)
         if not problem.shops:
             continue
         programme = Programme(problem)
@@ -50,7 +51,7 @@ def test_no_cut_forbids_a_permitted_plan(rounded: bool) -> None:
 def test_what_is_dropped_costs_more_than_the_best_plan(block: int) -> None:
     dropped = 0
     for seed in range(block * 50, block * 50 + 50):
-        basket = random_basket(random.Random(f"dropped {seed}"))
+        basket = random_basket(random.Random(f"dropped {seed}"), rich=seed % 3 == 0)
         problem = build_problem(basket, assumed_shipping=basket.assumed_shipping)
         best = best_plans(basket, basket.assumed_shipping)
         if not best or best[-1].units < problem.full_units:
@@ -70,3 +71,24 @@ def test_what_is_dropped_costs_more_than_the_best_plan(block: int) -> None:
         assert np.all((programme.lower <= values) & (values <= programme.upper))
         dropped += int((programme.upper < free).sum())
     assert dropped > 20
+
+
+def test_every_permitted_plan_is_in_the_programme_at_its_cost() -> None:
+    seen = 0
+    for seed in range(120):
+        rng = random.Random(f"programme {seed}")
+        problem = build_problem(random_basket(rng, rich=seed % 3 > 0), assumed_shipping=Decimal(2))
+        if not problem.shops:
+            continue
+        programme = Programme(problem)
+        for plan in permitted_plans(problem, rng)[:20]:
+            values, score = np.array(programme.values(plan)), problem.score(plan)
+            assert score is not None
+            assert programme.cost() @ values == score.cost
+            assert programme.store_count() @ values == score.stores
+            assert programme.unbought() @ values + programme.units_by_the_unit() == score.unbought
+            assert np.all((programme.lower <= values) & (values <= programme.upper))
+            for row in programme.rows:
+                assert row.lower <= np.array(row.values) @ values[list(row.columns)] <= row.upper
+            seen += 1
+    assert seen > 500
