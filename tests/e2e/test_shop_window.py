@@ -135,7 +135,7 @@ def addresses(window: Window) -> list[str]:
         | own
         | {
             "/search?q=fridge", "/search?q=nothingatall", "/categories/appliances", "/categories/laptops",
-            f"/compare?ids={window.ids['many']},{window.ids['arabic']}", "/stores/store-1",
+            f"/compare?ids={','.join(window.ids[name] for name in ('many', 'arabic', 'S', 'L'))}", "/stores/store-1",
             "/stores/store-4", "/nowhere", "/operations/stores/store-1", "/operations/categories?show=other",
         }
     )  # fmt: skip
