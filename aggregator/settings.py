@@ -263,7 +263,7 @@ class Settings:
     api_origins: frozenset[str] = _setting(
         "CLICK2CART_API_ORIGINS",
         frozenset,
-        "Origins of other sites whose pages may use the API with a token, such as https://shop.example, comma separated.",
+        "Origins of other sites, comma separated, whose pages may use the API with a token, such as https://a.example.",
         _origins,
     )
     metrics_token: str | None = _setting(

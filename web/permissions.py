@@ -43,7 +43,9 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "shared_baskets": "anyone",
         "pasted_lists": "anyone",
         "wishlists": "anyone",
-        "alerts": "anyone",
+        "alerts": "account",
+        "alerts.stop_form": "anyone",  # the link in the mail is the key
+        "alerts.stop": "anyone",
         "accounts": "anyone",
         "registration": "anyone",
         "phone_sign_in": "anyone",
@@ -65,7 +67,7 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "api_hand_offs": "anyone",
         "api_purchases": "anyone",
         "api_wishlists": "anyone",
-        "api_alerts": "anyone",
+        "api_alerts": "account",
         "api_auth": "anyone",
         "api_auth.me": "account",
     }

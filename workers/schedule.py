@@ -29,6 +29,8 @@ from aggregator.catalog.store_removal import removal_is_due
 from aggregator.db.session import database_now
 from aggregator.notifications.outbox import has_due_notices
 from aggregator.settings import Settings
+from aggregator.shopping.alert_telling import has_untold_alerts
+from aggregator.shopping.alert_watching import alerts_are_due
 from workers.broker import load_actors
 from workers.context import WorkContext, working
 from workers.heartbeat import beating
@@ -83,6 +85,7 @@ class Leadership:
 def tick(context: WorkContext) -> None:
     """Ask for what is due. A message that is lost is asked for again by a later tick."""
     from workers.actors.accepting import accept_held_runs
+    from workers.actors.alerts import look_at_alerts
     from workers.actors.crawling import crawl_store
     from workers.actors.exchange_rates import read_exchange_rates
     from workers.actors.matching import match_pending_offers
@@ -100,6 +103,7 @@ def tick(context: WorkContext) -> None:
         must_index = is_behind(session, IndexPlace.at(context.settings.data_dir))
         must_read_rates = rates_are_due(session, context.settings.exchange_rates)
         digests = due_pictures(session)
+        must_look_at_alerts = alerts_are_due(session)
     for probe_id in probe_ids:
         probe_store.send(probe_id)
     for slug in slugs:
@@ -116,14 +120,21 @@ def tick(context: WorkContext) -> None:
         read_exchange_rates.send()
     if digests:
         fetch_pictures.send(digests)
+    if must_look_at_alerts:
+        look_at_alerts.send()
 
 
 def look_and_tell(context: WorkContext) -> None:
     """See what is wrong, and have it told: by a worker, or here where none lives or the broker is away."""
+    from workers.actors.alerts import look_at_alerts
     from workers.actors.notices import send_notices
 
     with context.sessions.begin() as session:
         look_around(session, context.settings)
+        waits_to_be_told = has_untold_alerts(session)
+    if waits_to_be_told:
+        look_at_alerts.send()
+    with context.sessions.begin() as session:
         if not has_due_notices(session):
             return
         has_worker = any(one.is_alive and one.kind == "worker" for one in list_processes(session))
