@@ -133,7 +133,13 @@ def revoke_link(session: Session, token: str | None, link_id: str) -> None:
 
 
 def open_shared_basket(
-    session: Session, secret: str, *, assumed_shipping: Decimal, currency: str = "EUR"
+    session: Session,
+    secret: str,
+    *,
+    assumed_shipping: Decimal,
+    currency: str = "EUR",
+    country: str | None = None,
+    time_limit: float = 4.0,
 ) -> SharedBasket:
     """The live plan behind a link. Raises NotFound where it is unknown, revoked or expired, all alike."""
     link = session.execute(
@@ -148,7 +154,14 @@ def open_shared_basket(
     stored = read_cart(session, cart)
     planned = None
     if stored is not None and stored.lines:
-        planned = plan_cart(session, cart, assumed_shipping=assumed_shipping, currency=currency)
+        planned = plan_cart(
+            session,
+            cart,
+            assumed_shipping=assumed_shipping,
+            currency=currency,
+            country=country,
+            time_limit=time_limit,
+        )
     return SharedBasket(name=link.name, expires_at=link.expires_at, planned=planned)
 
 

@@ -58,12 +58,15 @@ def revoke(link_id: str) -> Response:
 @pages.get("/shared/<secret>")
 def show(secret: str) -> Response | tuple[str, int]:
     """The live plan behind a link, for anyone who holds it."""
+    settings = context.current_settings()
     try:
         basket = open_shared_basket(
             current_session(),
             secret,
             assumed_shipping=context.assumed_shipping(),
             currency=context.CURRENCY,
+            country=settings.country,
+            time_limit=settings.plan_seconds,
         )
     except NotFound:
         return render_template("shared_baskets/closed.html"), 404
