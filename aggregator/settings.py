@@ -307,7 +307,7 @@ class Settings:
     inbox: str = _setting(
         "CLICK2CART_INBOX",
         "",
-        "Show mails and codes on /inbox in place of sending them; the demo sets it, with DATABASE_URL it counts for nothing.",
+        "Show mails and codes on /inbox in place of sending them; the demo sets it, with DATABASE_URL it does nothing.",
     )
     sms_gateway: str = _setting(
         "CLICK2CART_SMS_GATEWAY",
