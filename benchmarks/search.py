@@ -77,49 +77,61 @@ def queries(count: int, seed: int = 11) -> list[Asked]:
     return made
 
 
-def timed(asked: Sequence[Asked], ask: Callable[[SearchQuery], int]) -> tuple[list[float], list[int]]:
-    """(seconds, hits) of each."""
+def timed(
+    asked: Sequence[Asked], ask: Callable[[SearchQuery], int]
+) -> tuple[list[tuple[float, float]], list[int]]:
+    """((seconds by the clock, CPU seconds of all threads), hits) of each."""
     for one in asked[:40]:
         ask(one.query)
-    seconds, hits = [], []
+    spent, hits = [], []
     for one in asked:
         with Stopwatch() as watch:
             hits.append(ask(one.query))
-        seconds.append(watch.wall)
-    return seconds, hits
+        spent.append((watch.wall, watch.cpu))
+    return spent, hits
+
+
+def row(name: str, spent: Sequence[tuple[float, float]]) -> tuple[object, ...]:
+    """A line of the table."""
+    clock, cpu = zip(*spent, strict=True)
+    return (
+        name,
+        len(spent),
+        *(f"{one:.1f}" for one in (*percentiles(clock), max(clock) * 1000, *percentiles(cpu))),
+    )
 
 
 def measure_queries(session: Session, index: SearchIndex, count: int) -> None:
     """The use case as pages call it, by kind of query, and the peers."""
     asked = queries(count)
-    seconds, hits = timed(asked, lambda query: search_products(session, query, index).total)
-    rows = []
-    for kind in (*_KINDS, "all"):
-        some = [spent for one, spent in zip(asked, seconds, strict=True) if kind in {one.kind, "all"}]
-        p50, p95 = percentiles(some)
-        rows.append((f"index, {kind}", len(some), f"{p50:.1f}", f"{p95:.1f}", f"{max(some) * 1000:.0f}"))
+    spent, hits = timed(asked, lambda query: search_products(session, query, index).total)
+    rows = [
+        row(
+            f"index, {kind}",
+            [one for query, one in zip(asked, spent, strict=True) if kind in {query.kind, "all"}],
+        )
+        for kind in (*_KINDS, "all")
+    ]
     few = [one for one in asked if one.kind != "misspelt"][: max(count // 8, 40)]
     for name, ask in (
-        ("naive PostgreSQL", _ask_database(session)),
+        ("naive PostgreSQL (its CPU is apart)", _ask_database(session)),
         ("bare tantivy: 24 hits, no facets", _bare(index)),
     ):
-        spent, _ = timed(few, ask)
-        p50, p95 = percentiles(spent)
-        rows.append((name, len(few), f"{p50:.1f}", f"{p95:.1f}", f"{max(spent) * 1000:.0f}"))
-    typed = [one.query.text[: max(3, len(one.query.text) - 2)] for one in asked]
-    with_time = []
-    for words in typed:
-        with Stopwatch() as watch:
-            suggest(session, words, index)
-        with_time.append(watch.wall)
-    p50, p95 = percentiles(with_time)
+        rows.append(row(name, timed(few, ask)[0]))
+    typed = [
+        Asked("typed", replace(one.query, text=one.query.text[: max(3, len(one.query.text) - 2)]))
+        for one in asked
+    ]
     rows.append(
-        ("suggestions while typing", len(typed), f"{p50:.1f}", f"{p95:.1f}", f"{max(with_time) * 1000:.0f}")
+        row(
+            "suggestions while typing",
+            timed(typed, lambda query: len(suggest(session, query.text, index).products))[0],
+        )
     )
     hits.sort()
     print_table(
         "Searches: a page of 24 with its total and all facets",
-        ("what", "queries", "p50 ms", "p95 ms", "max ms"),
+        ("what", "queries", "p50 ms", "p95 ms", "max ms", "CPU p50 ms", "CPU p95 ms"),
         rows,
         note=f"Products found: p50 {hits[len(hits) // 2]:,}, p95 {hits[int(len(hits) * 0.95)]:,}, most {hits[-1]:,}.",
     )

@@ -19,6 +19,7 @@ from aggregator.catalog.search_facets import count_facets, filters_of, narrowed,
 from aggregator.catalog.search_index import SearchIndex, View
 from aggregator.catalog.search_order import lowest_totals, newest_ids, ordered_page
 from aggregator.catalog.search_queries import (
+    OTHER_NAME,
     Spelling,
     spellings_of,
     term,
@@ -205,7 +206,7 @@ def _shown_words(reading: _Reading, typed: str, cards: list[ProductCard]) -> str
     meant = [
         next((one for one in by_fit if of_best.issuperset(one.words)), by_fit[0])
         for options in reading.spellings
-        if (by_fit := sorted(options, key=lambda one: -one.fit))
+        if (by_fit := sorted((one for one in options if one.fit > OTHER_NAME), key=lambda one: -one.fit))
     ]
     shown = " ".join(word for one in meant for word in one.words)
     return shown if shown != " ".join(query_words(typed)) else None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tantivy import FieldType, Occur, Query
 
 from aggregator.catalog.search_index import View
+from aggregator.catalog.search_queries import term
 from aggregator.domain.products import Facet, FacetValue, SearchQuery
 
 FACET_SIZE = 30
@@ -111,7 +112,14 @@ def told_facets(
 
 
 def _one_of(view: View, field: str, values: Sequence[object]) -> Query:
-    return Query.const_score_query(Query.term_set_query(view.schema, field, list(values)), 0.0)
+    """Scores nothing. No set query: it would gather all products with the values, most of which nobody asked for."""
+    options = [term(view, field, value) for value in values]
+    one = (
+        options[0]
+        if len(options) == 1
+        else Query.boolean_query([(Occur.Should, option) for option in options])
+    )
+    return Query.const_score_query(one, 0.0)
 
 
 def _terms(name: Literal["category", "brand", "condition"], counted: Any, chosen: Sequence[str]) -> Facet:
