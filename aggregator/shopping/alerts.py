@@ -254,9 +254,7 @@ def _check(new: NewAlert) -> None:
 def _store_keys(session: Session, slugs: Sequence[str]) -> list[int]:
     if not slugs:
         return []
-    found = dict(
-        session.execute(select(StoreRow.slug, StoreRow.id).where(StoreRow.slug.in_(slugs))).tuples().all()
-    )
+    found = dict(session.execute(select(StoreRow.slug, StoreRow.id).where(StoreRow.slug.in_(slugs))).all())
     unknown = next((slug for slug in slugs if slug not in found), None)
     if unknown is not None:
         raise NotFound("store", unknown)
