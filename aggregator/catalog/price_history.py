@@ -86,6 +86,7 @@ def products_with_new_prices(session: Session, *, within: timedelta) -> list[int
                 union
                 select d.product_id from price_drops d join products p on p.id = d.product_id
                 where p.lowest_price is distinct from d.price or not p.is_available or p.merged_into_id is not null
+                   or d.dropped_at < now() - interval '30 days'
                 """
             ),
             {"within": within},

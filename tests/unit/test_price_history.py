@@ -57,6 +57,7 @@ def test_a_price_raised_before_it_is_reduced_is_no_drop() -> None:
         line((3, "90"), (1, "60")),  # seen for too short a time
         line((90, "80")),  # nothing came before
         line((90, "80"), (1, "-")),  # it cannot be bought
+        line((90, "80"), (31, "60")),  # it has cost that for longer than a month
         line((90, "80"), (70, "-"), (1, "60")),  # nobody sold it in the 30 days before
         (),
     ],
