@@ -131,6 +131,18 @@ def test_the_life_of_an_account(
     enter_code(page, demo, number, "Confirm")
     expect(page.get_by_text("Your phone number is confirmed")).to_be_visible()
 
+    # A token for a program, shown once, speaks for the account.
+    page.get_by_text("Make a token").click()
+    page.get_by_label("Name", exact=True).fill("my spreadsheet")
+    page.get_by_label("account:read").check()
+    page.locator("#token-present").fill(PASSWORD)
+    page.get_by_role("button", name="Make token").click()
+    token = page.locator("code.key").inner_text().split()[0]
+    me = person.request.get(f"{demo}/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["email"] == address
+    page.get_by_role("link", name="I kept it").click()
+    expect(page.get_by_text("my spreadsheet").first).to_be_visible()
+
     # Signed out everywhere, also on the other device.
     page.get_by_role("button", name="Sign out everywhere").click()
     expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
