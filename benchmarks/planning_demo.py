@@ -1,6 +1,6 @@
 """What the exact split saves on the demo stores' catalogue: money and parcels, against simpler ways to buy.
 
-    python -m benchmarks.planning_demo [--baskets 300] [--lines 3 5 8 15] [--seed 0]
+    python -m benchmarks.planning_demo [--baskets 300] [--lines 3 5 8 15] [--seed 0] [--most-price 30]
 
 Baskets are drawn at random from the products of one demo store, itself drawn, that another one sells too (by the truth
 that their catalogues keep, so that the matcher has no part in it), each wanted once or twice: so one store could sell
@@ -36,8 +36,8 @@ class Offer:
     stock: int
 
 
-def read_products(profiles: Sequence[Profile]) -> dict[str, list[Offer]]:
-    """Product (a cluster of the truth) -> its offers, for products of at least two stores."""
+def read_products(profiles: Sequence[Profile], most_price: Decimal | None) -> dict[str, list[Offer]]:
+    """Product (a cluster of the truth) -> its offers, for products of at least two stores, dear ones left out."""
     products: defaultdict[str, list[Offer]] = defaultdict(list)
     for profile in profiles:
         for product in read_catalogue(profile.slug):
@@ -49,6 +49,7 @@ def read_products(profiles: Sequence[Profile]) -> dict[str, list[Offer]]:
         cluster: offers
         for cluster, offers in sorted(products.items())
         if len({offer.store for offer in offers}) > 1
+        and (most_price is None or min(offer.price for offer in offers) <= most_price)
     }
 
 
@@ -56,9 +57,11 @@ def draw_basket(
     rng: random.Random, products: dict[str, list[Offer]], lines: int, profiles: Sequence[Profile]
 ) -> Basket:
     """That many products of one store, once or twice each."""
-    home = rng.choice(profiles).slug
-    sold = [cluster for cluster, offers in products.items() if any(offer.store == home for offer in offers)]
-    chosen = rng.sample(sold, lines)
+    sold = {
+        profile.slug: [cluster for cluster, offers in products.items() if _is_at(profile.slug, offers)]
+        for profile in profiles
+    }
+    chosen = rng.sample(rng.choice([known for known in sold.values() if len(known) >= lines]), lines)
     stores = [BasketStore(profile.slug, _rule(profile)) for profile in profiles]
     return Basket(
         currency="EUR",
@@ -72,10 +75,10 @@ def draw_basket(
     )
 
 
-def measure(lines: int, baskets: int, seed: int) -> str:
+def measure(lines: int, baskets: int, seed: int, most_price: Decimal | None) -> str:
     """One row of the table."""
     profiles = read_profiles()
-    products = read_products(profiles)
+    products = read_products(profiles, most_price)
     rng = random.Random(f"{seed} {lines}")
     drawn = [draw_basket(rng, products, lines, profiles) for _ in range(baskets)]
     plans = [plan_basket(basket) for basket in drawn]
@@ -94,6 +97,10 @@ def measure(lines: int, baskets: int, seed: int) -> str:
         f"{lines:5} {baskets:8} {proven:7} {_summary(per_line)} {_summary(single)}"
         f" {_mean(parcels):8} {_mean(parcels_per_line):17}"
     )
+
+
+def _is_at(slug: str, offers: Sequence[Offer]) -> bool:
+    return any(offer.store == slug for offer in offers)
 
 
 def _saving(plan: Plan, other: Decimal) -> float:
@@ -132,15 +139,25 @@ def main() -> None:
     parser.add_argument("--baskets", type=int, default=300)
     parser.add_argument("--lines", type=int, nargs="+", default=[3, 5, 8, 15])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--most-price", type=Decimal, default=Decimal(30), help="of the second table's products"
+    )
     options = parser.parse_args()
+    for most_price in (None, options.most_price):
+        print("all products" if most_price is None else f"products that cost {most_price} at most")
+        show(options.lines, options.baskets, options.seed, most_price)
+
+
+def show(sizes: Sequence[int], baskets: int, seed: int, most_price: Decimal | None) -> None:
+    """Print one table."""
     print(
         "               against:   cheapest per line             best single store        parcels on average"
     )
     print(
         "lines  baskets  proven     saving   better  compared     saving   better  compared  plan  cheapest per line"
     )
-    for lines in options.lines:
-        print(measure(lines, options.baskets, options.seed), flush=True)
+    for lines in sizes:
+        print(measure(lines, baskets, seed, most_price), flush=True)
 
 
 if __name__ == "__main__":
