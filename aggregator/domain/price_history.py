@@ -81,8 +81,8 @@ def lowest_in(line: Sequence[PricePoint], begin: datetime, end: datetime) -> Dec
 def find_drop(line: Sequence[PricePoint], now: datetime) -> PriceDrop | None:
     """What the present price fell (or rose) by against the 30 days before it began.
 
-    None while the product cannot be bought, where less than LEAST_PRIOR of those days was seen, and for a price that has
-    stood for longer than 30 days: it is the usual one by then.
+    None while the product cannot be bought, where less than LEAST_PRIOR of those days was seen, and for a price that
+    has stood for longer than 30 days: it is the usual one by then.
     """
     if not line or not line[-1].is_available:
         return None
