@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from flask_babel import gettext as _
@@ -16,10 +16,8 @@ from aggregator.domain.live_checks import CheckedOffer, LiveCheck
 from aggregator.domain.money import Money
 from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOffLine
+from aggregator.shopping.live_checks import KEPT
 from web.presenters import Words, money
-
-# What stores said longer ago is no more told as today's.
-CURRENT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +70,9 @@ class CheckView:
 
 
 def current_check(checkout: Checkout) -> LiveCheck | None:
-    """The latest look at a checkout's prices, as long as it tells of today's."""
+    """The latest look at a checkout's prices, as long as plans take what it found."""
     check = checkout.check
-    return check if check is not None and datetime.now(UTC) - check.created_at < CURRENT else None
+    return check if check is not None and datetime.now(UTC) - check.created_at < KEPT else None
 
 
 def check_view(checkout: Checkout) -> CheckView | None:
