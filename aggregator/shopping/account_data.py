@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +25,10 @@ from aggregator.db.models import (
     SharedBasketRow,
 )
 from aggregator.settings import Settings
+from aggregator.shopping.account_carts import account_cart_token
+from aggregator.shopping.alerts import find_telling, list_alerts_of
 from aggregator.shopping.part_history import read_history
+from aggregator.shopping.wishlists import list_wishlists
 
 FORMAT = "click2cart-account-1"
 
@@ -100,6 +103,14 @@ def _pasted_lists(session: Session, settings: Settings, account_id: int) -> list
 
 
 # Each area that keeps something of people adds itself here.
+def _wishlists(session: Session, settings: Settings, account_id: int) -> list[Any]:
+    return list(list_wishlists(session, account_cart_token(settings, account_id)))
+
+
+def _alerts(session: Session, settings: Settings, account_id: int) -> dict[str, Any]:
+    return {"alerts": list_alerts_of(session, account_id), "telling": find_telling(session, account_id)}
+
+
 EXPORTS: Mapping[str, Export] = MappingProxyType(
     {
         **ACCOUNT_EXPORTS,
@@ -107,6 +118,8 @@ EXPORTS: Mapping[str, Export] = MappingProxyType(
         "purchases": _purchases,
         "shared_baskets": _shared_baskets,
         "pasted_lists": _pasted_lists,
+        "wishlists": _wishlists,
+        "alerts": _alerts,
     }
 )
 
@@ -135,6 +148,6 @@ def _plain(value: Any) -> Any:
         return [_plain(part) for part in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
+    if isinstance(value, date | time):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | bytes) else value
