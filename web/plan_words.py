@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from aggregator.domain.checkouts import PlannedStore
 from aggregator.domain.money import Money
 from aggregator.domain.plan_reasons import LeftOut, LineReason, Why
+from aggregator.domain.taxes import standard_vat_factor
 from aggregator.domain.vocabulary import TaxBasis
 from web.presenters import ago, money
 
@@ -137,7 +138,9 @@ def notes(store: PlannedStore, country: str | None) -> tuple[str, ...]:
                 day=day(store.rates_of),
             )
         )
-    if store.tax_basis is TaxBasis.EXCLUDED:
+    if store.tax_basis is TaxBasis.EXCLUDED and standard_vat_factor(country) is None:
+        said.append(_("It tells prices without tax; what comes on top is not known."))
+    elif store.tax_basis is TaxBasis.EXCLUDED:
         said.append(
             _(
                 "It tells prices without tax; the standard rate of %(country)s is added.",
