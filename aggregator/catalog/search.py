@@ -15,15 +15,16 @@ from tantivy import Query
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug, read_cards
 from aggregator.catalog.search_changes import is_known
 from aggregator.catalog.search_database import browse_database, search_database
-from aggregator.catalog.search_facets import count_facets, filters_of, narrowed, told_facets
+from aggregator.catalog.search_facets import FACET_PARTS, count_facets, filters_of, narrowed, told_facets
 from aggregator.catalog.search_index import SearchIndex, View
 from aggregator.catalog.search_order import lowest_totals, newest_ids, ordered_page
 from aggregator.catalog.search_queries import (
     OTHER_NAME,
     Spelling,
+    matching_query,
+    ranking_query,
     spellings_of,
     term,
-    text_query,
     with_beginnings,
 )
 from aggregator.catalog.search_spelling import repaired_spellings
@@ -51,7 +52,8 @@ class _Reading:
     """One way to take the words of a search, from the strictest on."""
 
     name: str
-    query: Query
+    matching: Query
+    ranking: Query
     spellings: Sequence[Sequence[Spelling]] = ()
 
     @property
@@ -72,12 +74,17 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     filters = filters_of(view, query, _store_ids(session, query))
     for reading in _readings(view, query):
         # Facets are counted on another thread while this one orders the page and asks the database.
-        counting = _COUNTERS.submit(_counted, view, query, reading, filters)
-        page = ordered_page(view, query, narrowed(reading.query, filters))
-        if page.total or (filters and view.searcher.search(reading.query, 1, count=False).hits):
+        counting = [
+            _COUNTERS.submit(_counted, view, query, reading, filters, part)
+            for part in range(len(FACET_PARTS))
+        ]
+        found = reading.ranking if query.sorting == "relevance" else reading.matching
+        page = ordered_page(view, query, narrowed(found, filters))
+        if page.total or (filters and view.searcher.search(reading.matching, 1, count=False).hits):
             break
     cards = read_cards(session, [hit.product_id for hit in page.hits])
-    facets, available = told_facets(session, query, counting.result())
+    counted = {name: counts for part in counting for name, counts in part.result().items()}
+    facets, available = told_facets(session, query, counted)
     return SearchPage(
         query=query,
         products=tuple(cards.values()),
@@ -99,10 +106,12 @@ def _view(session: Session, index: SearchIndex | None) -> View | None:
 
 
 def _counted(
-    view: View, query: SearchQuery, reading: _Reading, filters: Mapping[str, Query]
+    view: View, query: SearchQuery, reading: _Reading, filters: Mapping[str, Query], part: int
 ) -> dict[str, Any]:
     alike = replace(query, sorting="relevance", cursor=None, limit=1, assumed_shipping=Decimal(0))
-    return view.count_once((alike, reading.name), lambda: count_facets(view, reading.query, filters))
+    return view.count_once(
+        (alike, reading.name, part), lambda: count_facets(view, reading.matching, filters, part)
+    )
 
 
 def find_identified(session: Session, words: str, index: SearchIndex | None) -> ProductCard | None:
@@ -171,19 +180,24 @@ def _store_ids(session: Session, query: SearchQuery) -> dict[str, int]:
 def _readings(view: View, query: SearchQuery) -> Iterator[_Reading]:
     """At least one; the last is what there is if none found anything."""
     if not query_words(query.text):
-        yield _Reading("all", Query.all_query())
+        yield _Reading("all", Query.all_query(), Query.all_query())
         return
     found = spellings_of(view, query.text)
     if all(found):
-        yield _Reading("typed", text_query(view, query.text, found))
+        yield _reading(view, query, "typed", found)
     longer = with_beginnings(view, query.text, found)
     if longer != found and all(longer):
-        yield _Reading("begun", text_query(view, query.text, longer))
+        yield _reading(view, query, "begun", longer)
     repaired = None if query.as_typed else repaired_spellings(view, query.text, found)
     if repaired:
-        yield _Reading("repaired", text_query(view, query.text, repaired, is_repaired=True), repaired)
+        yield _reading(view, query, "repaired", repaired)
     else:
-        yield _Reading("nothing", Query.empty_query())
+        yield _Reading("nothing", Query.empty_query(), Query.empty_query())
+
+
+def _reading(view: View, query: SearchQuery, name: str, found: Sequence[Sequence[Spelling]]) -> _Reading:
+    ranking = ranking_query(view, query.text, found, is_repaired=name == "repaired")
+    return _Reading(name, matching_query(view, found), ranking, found)
 
 
 def _while_typing(view: View, words: str) -> Iterator[Query]:
@@ -192,10 +206,10 @@ def _while_typing(view: View, words: str) -> Iterator[Query]:
     completed = with_beginnings(view, words, [*found[:-1], []])
     last = [*found[-1], *completed[-1]]
     if all(completed[:-1]) and last:
-        yield text_query(view, words, [*completed[:-1], last])
+        yield ranking_query(view, words, [*completed[:-1], last])
     repaired = repaired_spellings(view, words, found)
     if repaired:
-        yield text_query(view, words, repaired, is_repaired=True)
+        yield ranking_query(view, words, repaired, is_repaired=True)
 
 
 def _shown_words(reading: _Reading, typed: str, cards: list[ProductCard]) -> str | None:

@@ -89,16 +89,23 @@ def beginnings(view: View, word: str) -> list[str]:
     return [term for term, _ in terms if term != word]
 
 
-def text_query(
+def matching_query(view: View, found: Sequence[Sequence[Spelling]]) -> Query:
+    """Products that have each thing in one of its spellings; for counting, and for orders that need no score."""
+    clauses = [
+        (Occur.Must, Query.const_score_query(_any(view, "words", spellings), _FOUND)) for spellings in found
+    ]
+    return Query.boolean_query(clauses)
+
+
+def ranking_query(
     view: View, text: str, found: Sequence[Sequence[Spelling]], *, is_repaired: bool = False
 ) -> Query:
-    """Products that have each thing in one of its spellings, scored by their titles.
+    """The same products, scored by their titles.
 
     Where the words were repaired, how near each comes to what was typed counts before how rare it is.
     """
-    clauses: list[tuple[Occur, Query]] = []
+    clauses = [(Occur.Must, matching_query(view, found))]
     for spellings in found:
-        clauses.append((Occur.Must, Query.const_score_query(_any(view, "words", spellings), _FOUND)))
         if not is_repaired:
             clauses.append((Occur.Should, _in_title(view, spellings)))
         else:
