@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from aggregator.accounts.privacy import EXPORTS as ACCOUNT_EXPORTS
 from aggregator.accounts.privacy import Export
 from aggregator.db.models import (
+    AlertEventRow,
     CartLineRow,
     CartRow,
     CheckoutRow,
@@ -108,7 +109,23 @@ def _wishlists(session: Session, settings: Settings, account_id: int) -> list[An
 
 
 def _alerts(session: Session, settings: Settings, account_id: int) -> dict[str, Any]:
-    return {"alerts": list_alerts_of(session, account_id), "telling": find_telling(session, account_id)}
+    fired = session.execute(
+        select(
+            AlertEventRow.created_at,
+            AlertEventRow.price,
+            AlertEventRow.total,
+            AlertEventRow.currency,
+            AlertEventRow.store_name,
+            AlertEventRow.told_at,
+        )
+        .where(AlertEventRow.account_id == account_id)
+        .order_by(AlertEventRow.id)
+    )
+    return {
+        "alerts": list_alerts_of(session, account_id),
+        "telling": find_telling(session, account_id),
+        "fired": [dict(row._mapping) for row in fired],
+    }
 
 
 EXPORTS: Mapping[str, Export] = MappingProxyType(
