@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import dramatiq
 import pytest
+from click.testing import CliRunner
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import text
 
 from aggregator.catalog.product_summaries import refresh_products
 from aggregator.catalog.search_index import SearchIndex
 from aggregator.catalog.search_sync import is_behind, rebuild
+from aggregator.cli.search import search
 from aggregator.db.session import Sessions
+from aggregator.settings import Settings
 from tests.integration.search_world import SearchWorld, search_world
+from workers.context import WorkContext
 
 
 @pytest.fixture
@@ -125,3 +133,30 @@ def test_rebuilding_leaves_no_heap_of_old_generations(world: SearchWorld) -> Non
     for _ in range(3):
         rebuild(world.sessions, world.place)
     assert len(list(world.place.folder.glob("g*"))) == 2
+
+
+def test_the_command_makes_the_index_anew_and_asks_it(
+    world: SearchWorld, settings: Settings, tmp_path: Path
+) -> None:
+    assert settings.database_url is not None
+    environment = {"DATABASE_URL": settings.database_url, "CLICK2CART_DATA_DIR": str(tmp_path / "data")}
+    ran = CliRunner().invoke(search, ["rebuild", "--json"], env=environment)
+    assert (ran.exit_code, json.loads(ran.stdout)["products"]) == (0, 1)
+    found = json.loads(CliRunner().invoke(search, ["find", "red lmap", "--json"], env=environment).stdout)
+    assert (found["total"], found["repaired"], found["is_indexed"]) == (1, "red lamp", True)
+    world.product({"title": "Blue lamp"})
+    updated = CliRunner().invoke(search, ["update", "--json"], env=environment)
+    assert json.loads(updated.stdout) == {"done": "updated", "products": 1}
+
+
+def test_a_worker_follows_when_the_clock_asks(
+    world: SearchWorld, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dramatiq.set_broker(StubBroker())
+    from workers.actors.searching import update_search_index
+
+    context = WorkContext(replace(settings, data_dir=tmp_path), world.sessions)
+    monkeypatch.setattr("workers.actors.searching.current", lambda: context)
+    world.product({"title": "Blue lamp"})
+    update_search_index.fn()
+    assert world.titles("blue") == ["Blue lamp"]
