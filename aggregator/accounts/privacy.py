@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -39,10 +40,14 @@ def _profile(session: Session, settings: Settings, account_id: int) -> dict[str,
         "email": row.email,
         "name": row.name,
         "phone": find_phone(session, settings, account_id),
-        "has_picture": find_picture(session, account_id) is not None,
+        "picture": _as_data_address(find_picture(session, account_id)),
         "second_factor": second_factor_state(session, account_id).is_on,
         "created_at": row.created_at,
     }
+
+
+def _as_data_address(picture: tuple[bytes, str] | None) -> str | None:
+    return picture and f"data:image/webp;base64,{base64.b64encode(picture[0]).decode()}"
 
 
 def _activity(session: Session, settings: Settings, account_id: int) -> list[dict[str, Any]]:

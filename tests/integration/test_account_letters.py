@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
@@ -16,6 +17,7 @@ from aggregator.notifications.inbox import list_inbox
 from aggregator.settings import Settings
 from tests.integration.mail_catcher import mail_catcher
 from tests.integration.test_alarms import webhook_catcher
+from web.cli import shows_mail
 from workers.telling import deliver_notices
 
 NUMBER = "+491701234567"
@@ -101,3 +103,13 @@ def test_the_demo_sends_nothing_and_shows_everything(sessions: Sessions, site_se
         assert [message.recipient for message in list_inbox(session)] == [NUMBER, "ada@shop.example"]
         [mail] = list_inbox(session, recipient="ada@shop.example")
     assert "/activate/the-token" in mail.text
+
+
+def test_mail_stays_in_the_demo_alone_and_never_with_a_database_of_the_operators(tmp_path: Path) -> None:
+    demo = Settings(data_dir=tmp_path, inbox="1", is_demo=True)
+    assert (demo.has_inbox, shows_mail(demo)) == (True, True)
+    for changes in ({"database_url": "postgresql://db/x"}, {"inbox": ""}, {"inbox": "yes"}):
+        assert not replace(demo, **changes).has_inbox  # type: ignore[arg-type]  # names of its fields
+        assert not shows_mail(replace(demo, **changes))  # type: ignore[arg-type]  # names of its fields
+    handed_on = replace(demo, inbox="of the demo", database_url="postgresql://db/x")
+    assert (handed_on.has_inbox, shows_mail(handed_on)) == (True, False)

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +36,7 @@ from aggregator.db.session import Sessions
 from aggregator.domain.identifiers import new_public_id
 from aggregator.settings import Settings
 from aggregator.shopping.account_data import EXPORTS
+from aggregator.shopping.guest_merging import GuestTokens, merge_guest
 from tests.integration.conftest import Browser, ShopWindow
 from web import create_app
 
@@ -361,6 +363,34 @@ def test_what_hangs_on_a_guests_cart_comes_along_and_the_sum_ends_at_the_most(
     assert owner == address
 
 
+def test_two_sign_ins_at_once_merge_a_guests_cart_once(
+    app: Flask, browser: Browser, sessions: Sessions, site_settings: Settings, shop_window: ShopWindow
+) -> None:
+    address = registered(browser, new_address())
+    guest = Browser(app)
+    guest.post("/cart/lines", product=shop_window.kettle, quantity="2")
+    cookie = guest.client.get_cookie("click2cart_cart")
+    assert cookie
+    with sessions() as session:
+        account_id = session.scalars(select(AccountRow.id).where(AccountRow.email == address)).one()
+    barrier, merged = threading.Barrier(4), []
+
+    def merge() -> None:
+        barrier.wait()
+        with sessions.begin() as session:
+            merged.append(
+                merge_guest(session, site_settings, account_id, GuestTokens(cart=cookie.value)).cart_lines
+            )
+
+    threads = [threading.Thread(target=merge) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(merged) == [0, 0, 0, 1]
+    assert list(cart_lines(sessions, address).values()) == [2]
+
+
 # Profile, picture, addresses
 
 
@@ -663,6 +693,7 @@ def test_the_export_holds_everything_and_the_deletion_leaves_no_word(
     assert document["addresses"][0]["address"]["street_address"] == ADDRESS["street_address"]
     assert document["carts"][0]["lines"][0]["quantity"] == 2
     assert document["activity"][0]["action"] == "account.registered"
+    assert document["account"]["picture"] is None
     assert "hash" not in answer.text
     assert "sealed" not in answer.text
 
