@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.match_links import MatchLink, keep_links
+from aggregator.catalog.price_history import read_history
 from aggregator.catalog.product_details import get_product_detail
 from aggregator.catalog.products import OfferGroup, assign_offers
 from aggregator.catalog.search import browse_home, search_products
@@ -291,7 +292,7 @@ def test_a_chart_has_each_stores_points(session: Session, camera: ProductRow) ->
             )
         )
     session.flush()
-    (series,) = detail_of(session, camera).history
+    (series,) = read_history(session, [camera.id], since=None)[camera.id]
     assert (series.store_name, [point.price for point in series.points]) == (
         "Alpha",
         [Decimal("210.0000"), Decimal("199.0000")],
