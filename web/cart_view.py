@@ -111,7 +111,7 @@ def cart_view(planned: CartPlan) -> CartView:
     zero = Money(Decimal(0), planned.currency)
     known_shipping = [store.shipping for store in planned.stores if store.shipping is not None]
     unknown = tuple(store.store_name for store in planned.stores if store.shipping is None)
-    is_proven = plan.status is PlanStatus.OPTIMAL and plan.complete
+    is_proven = plan.status is PlanStatus.OPTIMAL and plan.complete and not planned.is_more
     return CartView(
         groups=_groups(planned),
         missing=_missing(planned),
@@ -294,6 +294,8 @@ def _verdict(planned: CartPlan, is_proven: bool) -> str:
         return str(_("Proven with estimated amounts: no cheaper split exists"))
     if is_proven:
         return str(_("Proven: no cheaper split exists"))
+    if planned.is_more:
+        return str(_("Cheapest among the stores that could be weighed"))
     if planned.is_hurried:
         return str(_("Cheapest so far; your last change is still being worked out"))
     if plan.status is PlanStatus.FEASIBLE:

@@ -99,6 +99,8 @@ def explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]:
                 assumed=assumed,
             )
         )
+    if planned.is_more:
+        sentences.append(_("More stores sell something of this cart than can be weighed: the cheapest were."))
     sentences.extend(_compared(planned))
     known = plan.cheapest_known_parts
     if known.unknown_stores and known.total < plan.total:

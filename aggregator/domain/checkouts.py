@@ -130,6 +130,7 @@ class ExcludedOffer:
 class CartPlan:
     """A cart and its proven plan, ready to show. `plan` holds the proof, the frontier and the rest.
 
+    Where there `is_more`, further stores sell something of it than can be weighed: the cheapest were.
     `left_out` are lines of which no store has a usable offer; `offers_left_out` counts by line's id why other offers
     are not used. `is_hurried`: another page of this cart is being planned, and this plan had only a moment.
     """
@@ -147,6 +148,7 @@ class CartPlan:
     excluded_offers: tuple[ExcludedOffer, ...] = ()
     unpinned: tuple[CartLine, ...] = ()
     is_hurried: bool = False
+    is_more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

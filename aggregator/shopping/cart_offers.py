@@ -24,6 +24,7 @@ from aggregator.catalog.shipping_terms import (
     shipping_terms,
 )
 from aggregator.db.models import OfferCheckRow, OfferRelationRow, OfferRow, StoreRow
+from aggregator.domain.carts import MAX_OFFERS, MAX_STORES
 from aggregator.domain.delivery import DeliveryTerms, latest_arrival
 from aggregator.domain.live_checks import FreshOffer
 from aggregator.domain.money import Money, currency_exponent
@@ -143,6 +144,30 @@ def read_cart_offers(
     offers = [offer for offer in read if offer is not None]
     offers.sort(key=lambda offer: (offer.price.amount / offer.pack_size, offer.price.amount))
     return CartOffers(offers=tuple(offers), unusable=reader.unusable, member_stores=reader.member_stores())
+
+
+def within_limits(
+    offers: Sequence[CartOffer], *, most_stores: int = MAX_STORES, most_offers: int = MAX_OFFERS
+) -> tuple[CartOffer, ...]:
+    """All of the offers, or as many as can be planned: of the stores that are among the cheapest for some line.
+
+    What the shopper chose comes first, what is left out last.
+    """
+    if len(offers) <= most_offers and len({offer.store.id for offer in offers}) <= most_stores:
+        return tuple(offers)
+    seen: Counter[str] = Counter()
+    ranks = []
+    for place, offer in enumerate(offers):
+        seen[offer.line_id] += 1
+        ranks.append((not offer.is_pinned, offer.left_out is not None, seen[offer.line_id], place))
+    stores: set[str] = set()
+    kept: list[int] = []
+    for *_, place in sorted(ranks):
+        store_id = offers[place].store.id
+        if len(kept) < most_offers and (store_id in stores or len(stores) < most_stores):
+            stores.add(store_id)
+            kept.append(place)
+    return tuple(offers[place] for place in sorted(kept))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,15 @@ from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import HandOffKind
 from aggregator.platforms import get_platform
 from aggregator.shopping.cart_lines import CartKey, StoredCart, read_cart
-from aggregator.shopping.cart_offers import CartOffer, CartOffers, CartStore, Market, read_cart_offers, today
+from aggregator.shopping.cart_offers import (
+    CartOffer,
+    CartOffers,
+    CartStore,
+    Market,
+    read_cart_offers,
+    today,
+    within_limits,
+)
 from aggregator.shopping.kept_plans import find_kept_plan, keep_plan, plan_digest, take_turn_to_plan
 from aggregator.shopping.line_reasons import line_reasons
 from aggregator.shopping.planning import plan_basket
@@ -54,7 +62,8 @@ def plan_cart(
     if cart.assumed_shipping is not None:
         assumed_shipping = cart.assumed_shipping
     market = Market(currency=currency, country=cart.country or country, today=today())
-    found = read_cart_offers(session, cart.lines, cart.options, market, without_stores=without_stores)
+    everything = read_cart_offers(session, cart.lines, cart.options, market, without_stores=without_stores)
+    found = replace(everything, offers=within_limits(everything.offers))
     basket = _basket(cart, found, assumed_shipping, currency)
     plan, is_hurried = _plan(session, cart.id, basket, time_limit, is_kept=not bought and not without_stores)
     offered = {offer.line_id for offer in found.offers if offer.left_out is None}
@@ -75,6 +84,7 @@ def plan_cart(
             stored.line for stored in cart.lines if stored.pinned_offer_id and stored.line.id not in pinned
         ),
         is_hurried=is_hurried,
+        is_more=len(found.offers) < len(everything.offers),
     )
 
 

@@ -22,6 +22,8 @@ from aggregator.domain.money import Money
 from aggregator.domain.plan_options import PlanOptions
 from aggregator.domain.plan_reasons import LeftOut, Why
 from aggregator.domain.vocabulary import ItemCondition, TaxBasis
+from aggregator.shopping.cart_lines import read_cart
+from aggregator.shopping.cart_offers import Market, read_cart_offers, within_limits
 from aggregator.shopping.cart_options import (
     Wishes,
     add_coupon,
@@ -456,6 +458,25 @@ def test_lists_all_that_is_offered_for_a_line(session: Session) -> None:
     ]
     with pytest.raises(NotFound):
         list_line_offers(session, cart_of(session, kettle.public_id), line_id(session, token))
+
+
+def test_of_more_stores_than_can_be_weighed_the_cheapest_are(session: Session) -> None:
+    kettle, mug = product_row(session, "Kettle"), product_row(session, "Mug")
+    stores = [store_row(session, f"store-{number}") for number in range(4)]
+    for number, store in enumerate(stores):
+        offer_row(session, store, kettle, f"{10 + number}.00")
+        offer_row(session, store, mug, f"{20 - number}.00")
+    token = cart_of(session, kettle.public_id, mug.public_id)
+    cart = read_cart(session, token)
+    assert cart is not None
+    market = Market(currency="EUR", country="DE", today=TODAY)
+    offers = read_cart_offers(session, cart.lines, PlanOptions(), market).offers
+    assert within_limits(offers) == offers
+    kept = within_limits(offers, most_stores=2)
+    assert {offer.store.slug for offer in kept} == {"store-0", "store-3"}
+    assert len(kept) == 4
+    assert len(within_limits(offers, most_offers=3)) == 3
+    assert not plan(session, token).is_more
 
 
 def test_options_are_refused_where_they_mean_nothing(session: Session) -> None:
