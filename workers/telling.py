@@ -94,7 +94,8 @@ def keep_in_inbox(notice: Notice) -> None:
 
 def _deliver(sessions: Sessions, notice: Notice, senders: Senders, *, forget_secrets: bool) -> bool:
     try:
-        if notice.content.get("expires_at", time.time()) < time.time():
+        expires_at = notice.content.get("expires_at")
+        if expires_at is not None and expires_at < time.time():
             raise NotDelivered(notice.recipient, "it came too late to be of use", is_final=True)
         senders[notice.channel](notice)
     except NotDelivered as error:
