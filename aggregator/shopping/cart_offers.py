@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.exchange_rates import ExchangeRates, current_rates, rounded
-from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.catalog.shipping_terms import (
     UNKNOWN,
     SaidByOffer,
@@ -23,9 +21,8 @@ from aggregator.catalog.shipping_terms import (
     converted,
     shipping_terms,
 )
-from aggregator.db.models import OfferCheckRow, OfferRelationRow, OfferRow, StoreRow
 from aggregator.domain.carts import MAX_OFFERS, MAX_STORES
-from aggregator.domain.delivery import DeliveryTerms, latest_arrival
+from aggregator.domain.delivery import latest_arrival
 from aggregator.domain.live_checks import FreshOffer
 from aggregator.domain.money import Money, currency_exponent
 from aggregator.domain.plan_options import PlanOptions
@@ -34,13 +31,12 @@ from aggregator.domain.taxes import standard_vat_factor
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind, TaxBasis
 from aggregator.shopping.cart_lines import StoredLine
 from aggregator.shopping.live_checks import fresh_offers
+from aggregator.shopping.offer_lots import Lot, read_lots, unit_weights
 
 # Made or sent later, so that what lies in stock now is no limit and a delivery time says little.
 _TO_ORDER = frozenset(
     {Availability.BACK_ORDER, Availability.MADE_TO_ORDER, Availability.PRE_ORDER, Availability.PRE_SALE}
 )
-_NOTHING_SAID = DeliveryTerms()
-_NOT_FOR_SALE = tuple(term.value for term in Availability if not term.can_be_bought)
 # Offers of these cannot be planned at all; of the rest the shopper does not want some.
 _UNUSABLE = frozenset({LeftOut.MEMBER, LeftOut.FROM_PRICE, LeftOut.CURRENCY})
 
@@ -122,17 +118,7 @@ def read_cart_offers(
     What stores said of an offer within the last minutes goes before what a crawl read earlier. With `packs` in the
     options, multipacks of a product stand for so many of it.
     """
-    line_of = {stored.product_id: stored for stored in lines}
-    packs = _packs_of(session, line_of) if options.packs else {}
-    found = [row for row in _rows(session, [*line_of, *packs]) if row.store_id not in without_stores]
-    single = _single_sizes(found, line_of)
-    lots = []
-    for row in found:
-        stored = line_of[packs.get(row.product_id, row.product_id)]
-        size = _pack_size(row, single[stored.product_id], is_own=row.product_id in line_of)
-        if size is not None:
-            delivery = _NOTHING_SAID if row.delivery is None else DeliveryTerms.read(row.delivery)
-            lots.append(_Lot(row, stored, size, delivery))
+    lots = read_lots(session, lines, packs=options.packs, without_stores=without_stores)
     is_foreign = any(
         lot.row.price_currency != market.currency or lot.row.currency not in {None, market.currency}
         for lot in lots
@@ -170,102 +156,11 @@ def within_limits(
     return tuple(offers[place] for place in sorted(kept))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lot:
-    """One row, the line it is for, how many of it a pack holds, and what it says of its delivery."""
-
-    row: Row[*tuple[Any, ...]]
-    stored: StoredLine
-    size: int
-    delivery: DeliveryTerms
-
-
-def _rows(session: Session, product_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    return session.execute(
-        select(
-            OfferRow.id,
-            OfferRow.public_id,
-            OfferRow.product_id,
-            OfferRow.title,
-            OfferRow.url,
-            OfferRow.price,
-            OfferRow.price_currency,
-            OfferRow.price_kind,
-            OfferRow.item_condition,
-            OfferRow.availability,
-            OfferRow.stock_level,
-            OfferRow.pack_size,
-            OfferRow.shipping_cost,
-            OfferRow.delivery,
-            OfferRow.tax_basis,
-            CHECKED_AT.label("checked_at"),
-            StoreRow.public_id.label("store_id"),
-            StoreRow.slug,
-            StoreRow.name,
-            StoreRow.platform,
-            StoreRow.currency,
-            StoreRow.country,
-            StoreRow.tax_basis.label("store_tax_basis"),
-            StoreRow.shipping,
-            StoreRow.shipping_by_country,
-            StoreRow.shipping_source,
-            StoreRow.shipping_updated_at,
-        )
-        .join(StoreRow, StoreRow.id == OfferRow.store_id)
-        .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
-        .where(OfferRow.product_id.in_(product_ids), OfferRow.gone_at.is_(None), IS_FRESH_ENOUGH)
-        .where(or_(OfferRow.availability.is_(None), OfferRow.availability.not_in(_NOT_FOR_SALE)))
-        .order_by(OfferRow.price, OfferRow.id)
-    ).all()
-
-
-def _packs_of(session: Session, line_of: Mapping[int, StoredLine]) -> dict[int, int]:
-    """Product of multipacks -> product in the cart, for those that are not in the cart themselves."""
-    plain, pack = OfferRow.__table__.alias("plain"), OfferRow.__table__.alias("pack")
-    found = session.execute(
-        select(pack.c.product_id, plain.c.product_id.label("single_id"))
-        .distinct()
-        .select_from(OfferRelationRow)
-        .join(plain, plain.c.id == OfferRelationRow.offer_id)
-        .join(pack, pack.c.id == OfferRelationRow.other_offer_id)
-        .where(OfferRelationRow.kind == "multipack", plain.c.product_id.in_(list(line_of)))
-        .where(pack.c.product_id.is_not(None), pack.c.gone_at.is_(None))
-        .order_by(plain.c.product_id)
-    ).all()
-    packs: dict[int, int] = {}
-    for row in found:
-        if row.product_id not in line_of:
-            packs.setdefault(row.product_id, row.single_id)
-    return packs
-
-
-def _single_sizes(
-    rows: Iterable[Row[*tuple[Any, ...]]], line_of: Mapping[int, StoredLine]
-) -> defaultdict[int, int]:
-    """Product -> pieces that one of it holds, as most of its offers' titles say."""
-    sizes: defaultdict[int, Counter[int]] = defaultdict(Counter)
-    for row in rows:
-        if row.product_id in line_of:
-            sizes[row.product_id][row.pack_size] += 1
-    usual = {
-        product_id: min(counts, key=lambda size: (-counts[size], size))
-        for product_id, counts in sizes.items()
-    }
-    return defaultdict(lambda: 1, usual)
-
-
-def _pack_size(row: Row[*tuple[Any, ...]], single: int, *, is_own: bool) -> int | None:
-    """How many of the line's product the offer holds; None where its title does not tell a whole number of them."""
-    if row.pack_size > single and row.pack_size % single == 0:
-        return int(row.pack_size // single)
-    return 1 if is_own else None
-
-
 class _Reader:
     """Reads rows as offers of one cart, and counts those that cannot be used."""
 
     def __init__(
-        self, options: PlanOptions, market: Market, rates: ExchangeRates, lots: Sequence[_Lot]
+        self, options: PlanOptions, market: Market, rates: ExchangeRates, lots: Sequence[Lot]
     ) -> None:
         self._lots = lots
         self._options = options
@@ -273,14 +168,14 @@ class _Reader:
         self._rates = rates
         self._vat = standard_vat_factor(market.country)
         self._unit = Decimal(1).scaleb(-currency_exponent(market.currency))
-        self._weights = _weights(lots)
-        by_store: defaultdict[str, list[_Lot]] = defaultdict(list)
+        self._weights = unit_weights(lots)
+        by_store: defaultdict[str, list[Lot]] = defaultdict(list)
         for lot in lots:
             by_store[lot.row.store_id].append(lot)
         self._stores = {store_id: self._store(of_store) for store_id, of_store in by_store.items()}
         self.unusable: defaultdict[str, Counter[LeftOut]] = defaultdict(Counter)
 
-    def offer(self, lot: _Lot, fresh: FreshOffer | None) -> CartOffer | None:
+    def offer(self, lot: Lot, fresh: FreshOffer | None) -> CartOffer | None:
         """The offer as it can be planned; None where it is sold out, or counted as unusable."""
         row, market = lot.row, self._market
         if fresh is not None and fresh.checked_at <= row.checked_at:
@@ -328,7 +223,7 @@ class _Reader:
         told = {lot.row.store_id for lot in self._lots if lot.row.price_kind == PriceKind.MEMBER}
         return {store_id: self._stores[store_id] for store_id in sorted(told)}
 
-    def _store(self, lots: Sequence[_Lot]) -> CartStore:
+    def _store(self, lots: Sequence[Lot]) -> CartStore:
         row = lots[0].row
         asks = row.currency or row.price_currency
         return CartStore(
@@ -342,7 +237,7 @@ class _Reader:
             rates_of=self._rates.as_of(asks, self._market.currency),
         )
 
-    def _terms(self, lots: Sequence[_Lot]) -> ShippingTerms:
+    def _terms(self, lots: Sequence[Lot]) -> ShippingTerms:
         first = lots[0].row
         said = (
             SaidByOffer(
@@ -366,7 +261,7 @@ class _Reader:
             )
         return self._by_weight(terms, lots)
 
-    def _by_weight(self, terms: ShippingTerms, lots: Sequence[_Lot]) -> ShippingTerms:
+    def _by_weight(self, terms: ShippingTerms, lots: Sequence[Lot]) -> ShippingTerms:
         """Without the weight of a piece a price by weight is unknown; with that of other stores' it is estimated."""
         if terms.rule is None or not terms.rule.per_kg:
             return terms
@@ -375,7 +270,7 @@ class _Reader:
             return UNKNOWN
         return replace(terms, basis="estimated") if unsaid else terms
 
-    def _unit_shipping(self, lot: _Lot) -> Decimal:
+    def _unit_shipping(self, lot: Lot) -> Decimal:
         rule = self._stores[lot.row.store_id].terms.rule
         if rule is None or not (rule.per_item or rule.per_kg):
             return Decimal(0)
@@ -395,7 +290,7 @@ class _Reader:
             factor *= self._vat
         return Money(asked.amount * factor, self._market.currency).rounded()
 
-    def _arrival(self, lot: _Lot) -> date | None:
+    def _arrival(self, lot: Lot) -> date | None:
         if lot.row.availability in _TO_ORDER:
             return None
         options = lot.delivery.to_country(self._market.country, lot.row.country)
@@ -422,15 +317,6 @@ class _Reader:
         if options.deliver_by is not None and arrives_by is not None and arrives_by > options.deliver_by:
             return LeftOut.LATE
         return None
-
-
-def _weights(lots: Iterable[_Lot]) -> dict[str, Decimal]:
-    """Line -> kilograms of one piece, as its offers say in the middle."""
-    told: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for lot in lots:
-        if lot.delivery.weight is not None:
-            told[lot.stored.line.id].append(lot.delivery.weight / lot.size)
-    return {line_id: statistics.median(weights) for line_id, weights in told.items()}
 
 
 def _rules(row: Row[*tuple[Any, ...]]) -> StoreRules:
