@@ -8,6 +8,7 @@ from aggregator.settings import Settings
 from web import (
     api,
     category_tree,
+    compression,
     context,
     db,
     errors,
@@ -89,6 +90,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         pictures,
         category_tree,
         search_place,
+        compression,
         security,
         permissions,
     ):

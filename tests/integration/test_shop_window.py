@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterable
@@ -325,3 +326,18 @@ def test_the_language_is_chosen_or_asked_for_by_the_browser(
     assert '<html lang="fr"' in browser.page("/drops")
     assert browser.post("/language", language="xx", next="//evil.example/").headers["Location"] == "/"
     assert '<html lang="fr-CH"' in browser.get("/drops", headers={"Accept-Language": "de, fr-CH"}).text
+
+
+def test_styles_and_scripts_go_out_compressed_and_pages_do_not(browser: Browser) -> None:
+    asked = {"Accept-Encoding": "gzip, br"}
+    page = browser.get("/", headers=asked)
+    assert "Content-Encoding" not in page.headers
+    address = re.search(r'href="(/static/css/pages[^"]+)"', page.text)
+    assert address
+    with browser.get(address[1]) as plain, browser.get(address[1], headers=asked) as packed:
+        assert "Content-Encoding" not in plain.headers
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert packed.headers["Vary"] == "Accept-Encoding"
+        assert packed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert gzip.decompress(packed.data) == plain.data
+        assert len(packed.data) < len(plain.data) / 3
