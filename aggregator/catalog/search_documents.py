@@ -16,7 +16,7 @@ from aggregator.domain.errors import InvalidInput
 from aggregator.domain.product_attributes import attribute_words, content_of, read_attributes
 from aggregator.domain.search_words import code_of, index_words, whole_wording, words_of
 from aggregator.domain.shipping import ShippingRule
-from aggregator.domain.taxonomy import OTHER, categories
+from aggregator.domain.taxonomy import OTHER, categories, is_sold_by_content
 from aggregator.domain.vocabulary import Availability, ItemCondition
 
 _MOST_WORDINGS = 60
@@ -109,7 +109,7 @@ def _document(
     filed, category_names = _filed(product)
     brand = product.brand or ""
     known, unknown = _totals(product, offers, rules)
-    content = content_of(attributes)
+    content = content_of(attributes) if is_sold_by_content(product.category_key) else None
     unit_price = None
     if content:
         pack = Counter(offer.pack_size for offer in offers).most_common(1)[0][0] if offers else 1

@@ -17,7 +17,7 @@ from aggregator.catalog.search_index import View
 from aggregator.catalog.search_queries import term
 from aggregator.domain.products import Facet, FacetValue, SearchQuery
 
-FACET_SIZE = 30
+FACET_SIZE = 20
 _MOST_ATTRIBUTES = 5
 _PRICES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _RANGES = [

@@ -1,4 +1,4 @@
-"""What a list of results tells of prices beside the present one: the lowest of 30 days, and a real drop."""
+"""What a list of results tells of prices beside the present one: the lowest of 30 days, real drops, unit prices."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from aggregator.domain.money import Money
+from aggregator.domain.unit_prices import UnitPrice, unit_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,19 @@ def recent_prices(session: Session, product_ids: Collection[str]) -> dict[str, R
         )
         for row in rows
     }
+
+
+def unit_prices(session: Session, product_ids: Collection[str]) -> dict[str, UnitPrice]:
+    """By public id, what a kilogram, litre or piece costs at the lowest price, where the title tells the content."""
+    rows = session.execute(
+        text(
+            "select public_id, title, category_key, lowest_price, lowest_price_currency as currency from products"
+            " where public_id = any(:ids) and lowest_price is not null"
+        ),
+        {"ids": list(product_ids)},
+    )
+    found = {
+        row.public_id: unit_price(Money(row.lowest_price, row.currency), row.title, {}, row.category_key)
+        for row in rows
+    }
+    return {public_id: price for public_id, price in found.items() if price is not None}

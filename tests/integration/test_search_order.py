@@ -37,10 +37,21 @@ def test_the_lowest_total_assumes_what_is_unknown_and_says_so(world: SearchWorld
 
 
 def test_what_costs_less_for_its_content_comes_first(world: SearchWorld) -> None:
-    world.product({"title": "Oil 500 ml", "price": "5.00"})
-    world.product({"title": "Oil 2 l", "price": "8.00"})
+    for title, price in (
+        ("Olive oil 500 ml", "5.00"),
+        ("Olive oil 2 l", "8.00"),
+        ("Olive oil fridge 90 l", "9.00"),
+    ):
+        world.product(
+            {"title": title, "price": price, "category": title[:9] if "fridge" not in title else "Fridges"}
+        )
     world.sync()
-    assert world.titles("oil", sorting="unit") == ["Oil 2 l", "Oil 500 ml"]
+    # The litres of a fridge are not what is bought.
+    assert world.titles("olive oil", sorting="unit") == [
+        "Olive oil 2 l",
+        "Olive oil 500 ml",
+        "Olive oil fridge 90 l",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from flask_babel import ngettext
 
 from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.search import find_identified, search_products, suggest
-from aggregator.catalog.search_prices import recent_prices
+from aggregator.catalog.search_prices import recent_prices, unit_prices
 from aggregator.domain.money import Money
 from aggregator.domain.products import FacetValue, ProductCard, SearchQuery
 from aggregator.domain.taxonomy import categories
@@ -45,6 +45,7 @@ def show() -> str | Response:
         query=query,
         ages=lowest_price_ages(session, product_ids),
         recent=recent_prices(session, product_ids),
+        unit_prices=unit_prices(session, product_ids) if query.sorting == "unit" else {},
         groups=facet_groups(query, page.facets, CURRENCY),
         chips=chips(query, page.facets, CURRENCY),
         address=search_address,
