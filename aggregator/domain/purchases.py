@@ -124,6 +124,13 @@ class Purchase:
         return all(part.is_bought for part in self.parts)
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether what was paid can be set beside the plan: all was bought and told, and no shipping was unknown."""
+        return self.is_carried_out and not any(
+            part.is_as_planned or part.shipping is None for part in self.parts
+        )
+
+    @property
     def lies_in_cart(self) -> bool:
         """Whether something that was bought was not taken out of the cart."""
         return any(part.is_bought and not part.is_out_of_cart for part in self.parts)
@@ -165,7 +172,7 @@ class StoreSpending:
 class Spending:
     """What was spent by month and store, newest month first, and what the plans of it saved.
 
-    `planned` and `paid` compare the purchases that were carried out whole and whose amounts were all told.
+    `planned` and `paid` compare the purchases whose amounts were all told and planned, see `is_comparable`.
     """
 
     by_store: tuple[StoreSpending, ...]

@@ -48,7 +48,7 @@ def get_spending(session: Session, token: str | None, *, year: int | None = None
         for purchase in purchases
         if purchase.is_carried_out and (year is None or part_date(purchase, purchase.parts[0]).year == year)
     ]
-    told = [one for one in whole if not any(part.is_as_planned for part in one.parts)]
+    told = [one for one in whole if one.is_comparable]
     in_year = [
         one
         for one in purchases

@@ -367,3 +367,16 @@ def test_exports_a_row_a_part(session: Session) -> None:
         "purchase": purchase_id,
     }
     assert list_orders(session, token, year=2025) == ()
+
+
+def test_what_was_paid_is_not_set_beside_a_plan_of_unknown_shipping(session: Session) -> None:
+    product = product_row(session, "Mug")
+    offer_row(session, store_row(session, "wild", shipping=None), product, "10.00")
+    _, token = add_to_cart(session, None, product.public_id)
+    assert token is not None
+    checkout = check_out(session, token)
+    receipt = Receipt(paid=euros("16.00"))
+    change_part(session, token, checkout.id, checkout.steps[0].id, "bought", receipt=receipt)
+    session.expire_all()
+    spending = get_spending(session, token)
+    assert (spending.totals, spending.planned, spending.paid) == ((euros("16.00"),), (), ())
