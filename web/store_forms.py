@@ -227,8 +227,8 @@ def _read_rule(fields: RuleFields) -> ShippingRule:
     return ShippingRule(
         tuple(tiers),
         read_amount(fields.min_order, _("Minimum order")),
-        per_item=read_amount(fields.per_item, _("For each piece")),
-        per_kg=read_amount(fields.per_kg, _("For each kilogram")),
+        per_item=read_amount(fields.per_item, _("Per piece")),
+        per_kg=read_amount(fields.per_kg, _("Per kilogram")),
         delivery_days=int(days) if days else None,
     )
 
