@@ -153,6 +153,13 @@ def go_to(path: str, status: int = 303) -> Response:
     return Response(status=status, headers={"Location": path})
 
 
+def moved_to(path: str) -> Response:
+    """A permanent redirect that is asked again each time: titles change, and merges can be undone."""
+    response = go_to(path, 301)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
 def local_path(address: str | None, default: str) -> str:
     """The address if it is a path on this site (people can put anything into `next`), else the default."""
     if not address or not address.startswith("/") or address.startswith("//") or "\\" in address:

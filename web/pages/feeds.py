@@ -18,9 +18,8 @@ from aggregator.domain.price_history import lowest_line
 from aggregator.domain.products import MovedProduct
 from web import search_address
 from web.atom import Entry, feed
-from web.context import assumed_shipping
+from web.context import assumed_shipping, moved_to
 from web.db import current_session
-from web.pages.products import moved_to
 from web.presenters import money, product_path
 from web.search_place import search_index
 from web.structured_data import absolute

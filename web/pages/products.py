@@ -14,7 +14,7 @@ from aggregator.catalog.reviews import report_wrong_match
 from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.products import MovedProduct, OfferView
-from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, rate_limits
+from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, moved_to, rate_limits
 from web.db import current_session
 from web.pictures import photo
 from web.presenters import product_key, product_path
@@ -87,13 +87,6 @@ def report(key: str) -> Response:
 def can_be_bought(offer: OfferView) -> bool:
     """Whether the store sells it now, as far as it says anything about that."""
     return offer.availability is None or offer.availability.can_be_bought
-
-
-def moved_to(path: str) -> Response:
-    """A permanent redirect that is asked again each time: titles change, and merges can be undone."""
-    response = go_to(path, 301)
-    response.headers["Cache-Control"] = "no-cache"
-    return response
 
 
 def _id_in(key: str) -> str:

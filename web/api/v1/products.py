@@ -17,9 +17,8 @@ from aggregator.domain.products import MovedProduct, PriceSeries, SearchPage
 from web import search_address
 from web.api.operations import Told, operation
 from web.api.v1.schemas import Page, Product, ProductWithOffers, instant
-from web.context import assumed_shipping
+from web.context import assumed_shipping, moved_to
 from web.db import current_session
-from web.pages.products import moved_to
 from web.search_place import search_index
 
 resources = Blueprint("api_products", __name__, url_prefix="/api/v1")
