@@ -43,3 +43,8 @@ def shows_inbox() -> bool:
 def sends_mail() -> bool:
     """Whether what is mailed arrives anywhere."""
     return context.current_settings().has_inbox or context.current_settings().smtp_url is not None
+
+
+def sends_sms() -> bool:
+    """Whether a code that is sent to a phone arrives anywhere."""
+    return context.current_settings().has_inbox or bool(context.current_settings().sms_gateway)

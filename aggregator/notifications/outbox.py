@@ -137,8 +137,11 @@ def outbox_state(session: Session) -> OutboxState:
         select(
             func.count().filter(is_waiting),
             func.count().filter(is_waiting, NoticeRow.attempts > 1),
+            # An address that somebody mistyped at registration is nothing an operator could mend.
             func.count().filter(
-                NoticeRow.state == "given_up", NoticeRow.due_at > func.now() - timedelta(days=1)
+                NoticeRow.state == "given_up",
+                NoticeRow.topic != ACCOUNT_TOPIC,
+                NoticeRow.due_at > func.now() - timedelta(days=1),
             ),
             func.min(NoticeRow.created_at).filter(is_waiting),
         ).where(NoticeRow.state != "sent")

@@ -10,12 +10,13 @@ from aggregator.accounts.profiles import find_picture, remove_picture, set_name,
 from aggregator.accounts.sign_in import has_password
 from aggregator.domain.errors import InvalidInput
 from web import context
-from web.account_area import account_sections, own_account, sends_mail, shows_inbox
+from web.account_area import account_sections, own_account, sends_mail, sends_sms, shows_inbox
 from web.db import current_session
 
 pages = Blueprint("profile", __name__, url_prefix="/account")
 pages.add_app_template_global(account_sections)
 pages.add_app_template_global(sends_mail)
+pages.add_app_template_global(sends_sms)
 pages.add_app_template_global(shows_inbox)
 
 
