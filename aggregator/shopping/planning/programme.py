@@ -331,6 +331,9 @@ class Programme:
         highs.setOptionValue("threads", 1)
         highs.setOptionValue("mip_rel_gap", 0.0)
         highs.setOptionValue("mip_abs_gap", 0.5)  # objectives are whole numbers
+        # Few nodes are left by the cuts: restarts and long trials of branches cost more than they save.
+        highs.setOptionValue("mip_allow_restart", False)
+        highs.setOptionValue("mip_pscost_minreliable", 1)
         highs.setOptionValue("time_limit", max(0.01, deadline - time.monotonic()))
         starts = np.zeros(len(self.rows) + 1, dtype=np.int32)
         np.cumsum([len(row.columns) for row in self.rows], out=starts[1:])

@@ -27,7 +27,8 @@ from aggregator.shopping.planning.programme import TRUSTED_MAGNITUDE, Floats, Pr
 from aggregator.shopping.planning.start import find_start
 
 _START_SHARE = 0.25  # of the time, at most, for the start plan
-_STEPS = (1.5e-4, 2.5e-4, 3.5e-4, 5e-4, 7e-4, 1e-3, 1.6e-3, 3e-3, 1e-2)  # of the relaxation, that a plan may cost more
+# Of the relaxation's cost, that a plan may cost more.
+_STEPS = (1.5e-4, 2.5e-4, 3.5e-4, 5e-4, 7e-4, 1e-3, 1.6e-3, 3e-3, 1e-2)
 _FEW_COLUMNS = 100  # are solved as they are
 _MOST_COLUMNS_FOR_ORDER = 1_200  # that plans as good as the best may move; beyond, their order is left open
 _BLOCK = 2**20  # weights of one step through the input order stay below
