@@ -252,11 +252,12 @@ class View:
 
     def count_once(self, key: Hashable, count: Callable[[], Counted]) -> Counted:
         """What was counted under this key before, or is now."""
-        if key not in self.counted:
+        found: Counted | None = self.counted.get(key)
+        if found is None:
+            found = count()
             if len(self.counted) >= _COUNTS_KEPT:
                 self.counted.clear()
-            self.counted[key] = count()
-        found: Counted = self.counted[key]
+            self.counted[key] = found
         return found
 
 
