@@ -31,7 +31,7 @@ from aggregator.domain.taxes import standard_vat_factor
 from aggregator.domain.vocabulary import Availability, ItemCondition, PriceKind, TaxBasis
 from aggregator.shopping.cart_lines import StoredLine
 from aggregator.shopping.live_checks import fresh_offers
-from aggregator.shopping.offer_lots import Lot, read_lots, unit_weights
+from aggregator.shopping.offer_lots import Lot, read_lots, read_rules, unit_weights
 
 # Made or sent later, so that what lies in stock now is no limit and a delivery time says little.
 _TO_ORDER = frozenset(
@@ -124,7 +124,8 @@ def read_cart_offers(
         for lot in lots
     )
     rates = current_rates(session, market.today) if is_foreign else ExchangeRates()
-    reader = _Reader(options, market, rates, lots)
+    rules = read_rules(session, {lot.row.store_id for lot in lots})
+    reader = _Reader(options, market, rates, lots, rules)
     seen = fresh_offers(session, [lot.row.id for lot in lots])
     read = (reader.offer(lot, seen.get(lot.row.id)) for lot in lots)
     offers = [offer for offer in read if offer is not None]
@@ -160,13 +161,19 @@ class _Reader:
     """Reads rows as offers of one cart, and counts those that cannot be used."""
 
     def __init__(
-        self, options: PlanOptions, market: Market, rates: ExchangeRates, lots: Sequence[Lot]
+        self,
+        options: PlanOptions,
+        market: Market,
+        rates: ExchangeRates,
+        lots: Sequence[Lot],
+        rules: Mapping[str, StoreRules],
     ) -> None:
         self._lots = lots
         self._options = options
         self._market = market
         self._rates = rates
         self._vat = standard_vat_factor(market.country)
+        self._rules = rules
         self._unit = Decimal(1).scaleb(-currency_exponent(market.currency))
         self._weights = unit_weights(lots)
         by_store: defaultdict[str, list[Lot]] = defaultdict(list)
@@ -245,7 +252,7 @@ class _Reader:
             )
             for lot in lots
         )
-        terms = shipping_terms(_rules(first), self._market.country, said)
+        terms = shipping_terms(self._rules[first.store_id], self._market.country, said)
         if terms.rule is None:
             return terms
         # What offers say is in their own currency, a rule in the store's.
@@ -317,16 +324,6 @@ class _Reader:
         if options.deliver_by is not None and arrives_by is not None and arrives_by > options.deliver_by:
             return LeftOut.LATE
         return None
-
-
-def _rules(row: Row[*tuple[Any, ...]]) -> StoreRules:
-    return StoreRules(
-        country=row.country,
-        shipping=row.shipping,
-        shipping_by_country=row.shipping_by_country,
-        source=row.shipping_source,
-        updated_at=row.shipping_updated_at,
-    )
 
 
 def _tax_basis(row: Row[*tuple[Any, ...]]) -> TaxBasis:

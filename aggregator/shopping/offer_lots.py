@@ -13,6 +13,7 @@ from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
+from aggregator.catalog.shipping_terms import StoreRules
 from aggregator.db.models import OfferCheckRow, OfferRelationRow, OfferRow, StoreRow
 from aggregator.domain.delivery import DeliveryTerms
 from aggregator.domain.vocabulary import Availability
@@ -50,6 +51,30 @@ def read_lots(
     return lots
 
 
+def read_rules(session: Session, store_ids: Collection[str]) -> dict[str, StoreRules]:
+    """Store (public id) -> what is written down of its shipping, read once for all of its offers."""
+    rows = session.execute(
+        select(
+            StoreRow.public_id,
+            StoreRow.country,
+            StoreRow.shipping,
+            StoreRow.shipping_by_country,
+            StoreRow.shipping_source,
+            StoreRow.shipping_updated_at,
+        ).where(StoreRow.public_id.in_(store_ids))
+    )
+    return {
+        row.public_id: StoreRules(
+            country=row.country,
+            shipping=row.shipping,
+            shipping_by_country=row.shipping_by_country,
+            source=row.shipping_source,
+            updated_at=row.shipping_updated_at,
+        )
+        for row in rows
+    }
+
+
 def unit_weights(lots: Iterable[Lot]) -> dict[str, Decimal]:
     """Line -> kilograms of one piece, as its offers say in the middle."""
     told: defaultdict[str, list[Decimal]] = defaultdict(list)
@@ -85,10 +110,6 @@ def _rows(session: Session, product_ids: Sequence[int]) -> Sequence[Row[*tuple[A
             StoreRow.currency,
             StoreRow.country,
             StoreRow.tax_basis.label("store_tax_basis"),
-            StoreRow.shipping,
-            StoreRow.shipping_by_country,
-            StoreRow.shipping_source,
-            StoreRow.shipping_updated_at,
         )
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)

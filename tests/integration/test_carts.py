@@ -426,4 +426,4 @@ def test_the_number_of_queries_does_not_grow_with_the_cart(session: Session) -> 
         event.remove(connection, "before_cursor_execute", count)
         return len(statements)
 
-    assert (queries_for(1), queries_for(5)) == (8, 8)
+    assert (queries_for(1), queries_for(5)) == (9, 9)
