@@ -72,6 +72,8 @@ def run_worker(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # A line for each request would fill the disk, and a feed's address may hold a key.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It warns of every second worker of a process, of which ours has two.
+    logging.getLogger("dramatiq.broker").setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
