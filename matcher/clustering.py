@@ -96,18 +96,22 @@ def cluster(
             floor=doubtful,
         )
 
+    def part_of(here: Integers, pairs: Integers, by: Scores) -> Part:
+        pairs = pairs[by[pairs] > missing]
+        return settled.part(catalogue, here, left[pairs], right[pairs], by[pairs])
+
     def merge(start: int, end: int) -> tuple[list[int], list[int], list[int]]:
         merged: tuple[list[int], list[int], list[int]] = ([], [], [])
         for part in several[start:end].tolist():
             here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
             pairs = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
-            part_pairs = left[pairs], right[pairs]
-            whole = settled.part(catalogue, here, *part_pairs, leaning[pairs])
-            merging = begun(settled.part(catalogue, here, *part_pairs, careful[pairs]))
+            merging = begun(part_of(here, pairs, careful))
             merging.merge_down_to(automatic)
             certain = [merging.owner[position] for position in here.tolist()]
             if not np.array_equal(leaning[pairs], careful[pairs]):
                 ties = [pair for pair in zip(certain, here.tolist(), strict=True) if pair[0] != pair[1]]
+                del merging  # a big part's two would not stand in memory together
+                whole = part_of(here, pairs, leaning)
                 merging = begun(replace(whole, ties=[*whole.ties, *ties]))
             merging.merge_down_to(doubtful)
             merged[0].extend(here.tolist())
