@@ -43,6 +43,8 @@ _LEADER_LOCK = 0x436C_6F63
 TICK_SECONDS = 2
 UPKEEP_SECONDS = 3600
 WATCH_SECONDS = 15
+# Somebody may be waiting for a code.
+NOTICE_SECONDS = 3
 JUMP_SECONDS = 10
 
 
@@ -125,15 +127,21 @@ def tick(context: WorkContext) -> None:
 
 
 def look_and_tell(context: WorkContext) -> None:
-    """See what is wrong, and have it told: by a worker, or here where none lives or the broker is away."""
+    """See what is wrong, and have it told."""
     from workers.actors.alerts import look_at_alerts
-    from workers.actors.notices import send_notices
 
     with context.sessions.begin() as session:
         look_around(session, context.settings)
         waits_to_be_told = has_untold_alerts(session)
     if waits_to_be_told:
         look_at_alerts.send()
+    hand_notices_over(context)
+
+
+def hand_notices_over(context: WorkContext) -> None:
+    """Have what is due sent: by a worker, or here where none lives or the broker is away."""
+    from workers.actors.notices import send_notices
+
     with context.sessions.begin() as session:
         if not has_due_notices(session):
             return
@@ -229,6 +237,14 @@ def run_clock(settings: Settings) -> None:
             except DBAPIError as error:
                 log.warning("nobody was told of anything: %s", str(error).splitlines()[0])
 
+        def led_handing_over() -> None:
+            if not leadership.was_held():
+                return
+            try:
+                hand_notices_over(context)
+            except DBAPIError as error:
+                log.warning("no notice was sent: %s", str(error).splitlines()[0])
+
         def led_upkeep() -> None:
             if leadership.is_held():
                 forget_old_rows.send()
@@ -243,6 +259,7 @@ def run_clock(settings: Settings) -> None:
         scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         scheduler.add_job(led_tick, "interval", seconds=TICK_SECONDS)
         scheduler.add_job(led_watch, "interval", seconds=WATCH_SECONDS)
+        scheduler.add_job(led_handing_over, "interval", seconds=NOTICE_SECONDS)
         scheduler.add_job(led_upkeep, "interval", seconds=UPKEEP_SECONDS)
         scheduler.add_job(led_ageing, "interval", seconds=AGEING_SECONDS)
         scheduler.start()
