@@ -114,4 +114,4 @@ def test_no_page_changes_anything_without_its_form_token(gates: Flask, sessions:
     ]
     assert unguarded == []
     # One click in a mail stops what the mail tells of (RFC 8058): no form comes before it.
-    assert SIGNED_LINKS == {"alerts.stop"}
+    assert {"alerts.stop"} == SIGNED_LINKS
