@@ -194,7 +194,7 @@ class Settings:
     previous_secret_keys: tuple[str, ...] = _setting(
         "CLICK2CART_PREVIOUS_SECRET_KEYS",
         (),
-        "Earlier secret keys, comma separated: what they sealed is still read until `click2cart secrets rotate` is done.",
+        "Earlier secret keys, comma separated: what they sealed is read until `click2cart secrets rotate` is done.",
         _words,
     )
     contact: str = _setting(
