@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug
@@ -122,6 +122,8 @@ def _offers(session: Session, product_id: int) -> list[tuple[OfferRow, StoreRow,
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
         .where(OfferRow.product_id == product_id, OfferRow.gone_at.is_(None), IS_FRESH_ENOUGH)
+        # What was read beside and how a store was recognised may be long, and no page of a product shows it.
+        .options(defer(OfferRow.reading), defer(OfferRow.handoff), defer(StoreRow.detection))
     )
     return [(offer, store, checked_at) for offer, store, checked_at in rows]
 
