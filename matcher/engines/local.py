@@ -24,7 +24,7 @@ from matcher.rivals import taken_by_rivals
 from matcher.safety import is_identified
 from matcher.standing import ScoreSpread, Standing
 
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 100_000
 # Where no rivals of one store show what is wrong, the most probable partition needs surer pairs.
 LEAST_WITHOUT_STORES = 0.3
 
