@@ -82,6 +82,12 @@ def guest_cart_token() -> str | None:
     return request.cookies.get(CART_COOKIE)
 
 
+def new_cart_token() -> str | None:
+    """The secret that this very request gives a guest's browser, with its first cart or list."""
+    token: str | None = g.get("new_cart_token")
+    return token
+
+
 def cart_token() -> str | None:
     """What opens this visitor's cart: the account's wherever it is signed in, else the browser's own."""
     account = current_account()
@@ -137,6 +143,8 @@ def current_cart_units() -> int:
 
 def remember(response: Response, name: str, token: str, *, days: int) -> Response:
     """Set a cookie that scripts and other sites cannot use."""
+    if name == CART_COOKIE:
+        g.new_cart_token = token
     response.set_cookie(
         name,
         token,

@@ -35,6 +35,7 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "site_map": "anyone",
         "design": "anyone",
         "languages": "anyone",
+        "installation": "anyone",
         "stores": "anyone",
         "carts": "anyone",
         "cart_options": "anyone",

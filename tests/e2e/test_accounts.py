@@ -67,7 +67,7 @@ def two_products(site: Site) -> list[str]:
 def add_to_cart(page: Page, demo: str, product: str) -> None:
     page.goto(f"{demo}/products/{product}")
     page.get_by_role("button", name="Add to cart").first.click()
-    page.wait_for_load_state()
+    expect(page.get_by_role("status").filter(has_text="It is in your cart.")).to_be_visible()
 
 
 def pieces(page: Page, demo: str) -> int:

@@ -26,7 +26,7 @@ def fill_cart(page: Page, site: Site) -> None:
     for product in products(site):
         page.goto(f"{site.url}/products/{product.public_id}")
         page.get_by_role("button", name="Add to cart").first.click()
-        page.wait_for_load_state()
+        expect(page.get_by_role("status").filter(has_text="It is in your cart.")).to_be_visible()
     page.goto(f"{site.url}/cart")
 
 

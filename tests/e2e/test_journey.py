@@ -51,7 +51,7 @@ def add_to_cart(page: Page, site: Site, product_id: str, quantity: int = 1) -> N
     page.goto(f"{site.url}/products/{product_id}")
     page.locator("input[name=quantity]").first.fill(str(quantity))
     page.get_by_role("button", name="Add to cart").first.click()
-    page.wait_for_load_state()
+    expect(page.get_by_role("status").filter(has_text="It is in your cart.")).to_be_visible()
 
 
 def without_a_look_at_prices(page: Page, site: Site) -> None:

@@ -22,7 +22,7 @@ def answered_once(change: Callable[[], Response]) -> Response:
     """
     key = request.headers.get("Idempotency-Key")
     owner = _owner()
-    if key is None or owner is None:
+    if key is None:
         return change()
     if not 0 < len(key) <= LONGEST_KEY:
         return problem(400, f"Idempotency-Key has 1 to {LONGEST_KEY} characters.")
@@ -30,7 +30,7 @@ def answered_once(change: Callable[[], Response]) -> Response:
         b"\0".join((request.method.encode(), request.full_path.encode(), request.get_data()))
     ).digest()
     session = current_session()
-    kept = find_answer(session, owner, key)
+    kept = find_answer(session, owner, key) if owner else None
     if kept is not None:
         if kept.request_digest != asked:
             return problem(422, "This Idempotency-Key came with another request before.")
@@ -38,7 +38,9 @@ def answered_once(change: Callable[[], Response]) -> Response:
         answer.headers["Idempotency-Replayed"] = "true"
         return answer
     answer = change()
-    if answer.status_code < 400:
+    # A guest's first change gives it the cart that its keys belong to: sent again with that cookie, it is the same.
+    owner = owner or _guest(context.new_cart_token())
+    if owner and answer.status_code < 400:
         keep_answer(
             session,
             owner,
@@ -53,5 +55,8 @@ def _owner() -> str | None:
     account = context.current_account()
     if account is not None:
         return f"account:{account.account_id}"
-    token = context.guest_cart_token()
+    return _guest(context.guest_cart_token())
+
+
+def _guest(token: str | None) -> str | None:
     return f"guest:{token}" if token else None

@@ -1,0 +1,227 @@
+// The cart and the wishlist without waiting: what is pressed shows at once, is taken back where it failed, waits where
+// there is no network, and other tabs follow. Every form works without this file, too.
+
+import { drop, deliver, flush, waiting } from "./outbox.js";
+import { known, learn, listen, tell } from "./tabs.js";
+import { hush, say, words } from "./toasts.js";
+
+const base = words.cart?.replace(/\/cart$/, "") ?? "";
+const root = `${base}/api/v1`;
+const isSignedIn = "signedIn" in words;
+const isCopy = "seenAt" in document.documentElement.dataset;
+const onCart = location.pathname.replace(/\/$/, "") === words.cart;
+const reload = { label: words.reload, press: () => location.reload() };
+const toCart = onCart ? null : { label: words.toCart, href: words.cart };
+
+// The number beside "Cart".
+
+function units() {
+  return Number(document.querySelector(".nav-cart .count")?.dataset.units ?? 0);
+}
+
+function showUnits(number) {
+  const link = document.querySelector(".nav-cart");
+  let count = link?.querySelector(".count");
+  if (!link || number <= 0) return count?.remove();
+  if (!count) {
+    count = document.createElement("span");
+    count.className = "count";
+    link.append(" ", count);
+  }
+  count.dataset.units = number;
+  count.textContent = new Intl.NumberFormat(document.documentElement.lang).format(number);
+  count.setAttribute("aria-label", number === 1 ? words.piece : words.pieces.replace("2", count.textContent));
+}
+
+// What a form asks of the API, what shows at once, and how that is taken back; null where it is not ours.
+
+function asked(form, submitter) {
+  // A button without an action of its own says the page's address.
+  const action = submitter?.hasAttribute("formaction") ? submitter.formAction : form.action;
+  const path = new URL(action, location.href).pathname.slice(base.length);
+  const data = new FormData(form);
+  const product = data.get("product");
+  let found;
+  if (path === "/cart/lines" && product) return addition(product, Number(data.get("quantity") ?? 1));
+  if (path === "/wishlist/items" && product) return wish(product, data.get("list"), submitter);
+  if ((found = /^\/cart\/lines\/([0-9a-z]+)$/.exec(path))) {
+    return change(form, found[1], submitter?.name === "remove" ? 0 : Number(data.get("quantity")));
+  }
+  if ((found = /^\/wishlist\/([0-9a-z]+)\/items\/([0-9a-z]+)\/remove$/.exec(path))) return unwish(form, found[1], found[2]);
+  return null;
+}
+
+function addition(product, quantity) {
+  const item = { product_id: product, quantity };
+  const before = units();
+  showUnits(before + quantity);
+  return { method: "POST", path: "/cart/items", body: item, items: [item], done: words.added, action: toCart, event: "cart:changed", undo: () => showUnits(before) };
+}
+
+function change(form, line, quantity) {
+  const input = form.elements.quantity;
+  const row = form.closest("li");
+  const [before, had] = [units(), Number(input.defaultValue)];
+  input.value = quantity;
+  row?.classList.toggle("is-leaving", quantity === 0);
+  showUnits(before + quantity - had);
+  const undo = () => {
+    input.value = had;
+    row?.classList.remove("is-leaving");
+    showUnits(before);
+  };
+  const done = quantity === 0 ? words.removed : words.changed;
+  // Sent as a quantity, 0 too: the answer then tells how many there are.
+  return { method: "PUT", path: `/cart/items/${line}`, body: { quantity }, done, event: "cart:changed", undo };
+}
+
+function wish(product, list, button) {
+  button?.classList.add("is-wished");
+  const path = list ? `/wishlists/${list}/items` : "/wishlist";
+  return { method: "POST", path, body: { product_id: product }, done: words.wished, event: "wishlist:changed", undo: () => button?.classList.remove("is-wished") };
+}
+
+function unwish(form, list, item) {
+  const row = form.closest("li");
+  if (row) row.hidden = true;
+  return { method: "DELETE", path: `/wishlists/${list}/items/${item}`, done: words.unwished, event: "wishlist:changed", undo: () => row && (row.hidden = false) };
+}
+
+// Why a change failed, in a sentence of its own for each reason.
+
+function refusal({ status, told }) {
+  const name = "refused";
+  if (status === 401) return say(words.e401, { tone: "bad", name, action: { label: words.signIn, href: words.signInAt } });
+  if (status === 403) return say(words.e403, { tone: "bad", name });
+  if (status === 404) return say(words.e404, { tone: "bad", name, action: reload });
+  if (status === 409 || status === 412) return say(words.e409, { tone: "bad", name, action: reload });
+  if (status === 429) return say(words.e429, { tone: "bad", name });
+  if (status >= 500) return say(words.e500, { tone: "bad", name });
+  say(told?.detail || words.e400, { tone: "bad", name });
+}
+
+function spread(event, answer) {
+  if (event === "cart:changed" && Number.isInteger(answer.told?.unit_count)) {
+    showUnits(answer.told.unit_count);
+    learn({ units: answer.told.unit_count });
+    tell(event, { units: answer.told.unit_count });
+  } else {
+    tell(event);
+  }
+}
+
+// One change after the other, in the order they were pressed.
+let turn = Promise.resolve();
+let open = 0;
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || !words.cart) return;
+  const change = asked(event.target, event.submitter);
+  if (!change) return;
+  event.preventDefault();
+  open += 1;
+  turn = turn.then(() => carryOut(change)).finally(() => (open -= 1));
+});
+
+async function carryOut({ done, action, event, undo, ...wanted }) {
+  hush("refused");
+  await sync();
+  const answer = await deliver(root, { ...wanted, account: isSignedIn });
+  if (answer.waits) {
+    say(words.waits, { tone: "warn", name: "waits", stays: true });
+    return;
+  }
+  if (!answer.ok) {
+    undo();
+    refusal(answer);
+    return;
+  }
+  spread(event, answer);
+  say(done, { action, name: "done" });
+  if (event === "cart:changed" && onCart && open <= 1) await refresh();
+}
+
+// The cart page again with its new plan, in place; whoever is typing elsewhere in it is not disturbed.
+
+async function refresh() {
+  const content = document.querySelector("#content");
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector("#content");
+  if (!fresh || page.body.className !== document.body.className) return location.reload();
+  const focused = document.activeElement?.id;
+  for (const details of content.querySelectorAll("details[id][open]")) fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
+  content.replaceChildren(...fresh.childNodes);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+function isTyping() {
+  return document.activeElement?.closest("#content :is(input, select, textarea)") != null;
+}
+
+// Sending what waited.
+
+let again;
+
+async function sync() {
+  clearTimeout(again);
+  if (!waiting().length || !navigator.onLine || isCopy) return;
+  const { answers, left, retryAfter } = await flush(root, isSignedIn);
+  if (retryAfter) again = setTimeout(sync, retryAfter * 1000);
+  if (!answers.length) return isSent();
+  for (const answer of answers) {
+    if (answer.ok) spread(answer.path.startsWith("/cart") ? "cart:changed" : "wishlist:changed", answer);
+    else refusal(answer);
+  }
+  if (left) return;
+  if (answers.every((answer) => answer.ok)) say(words.sent, { action: toCart, name: "done" });
+  hush("waits");
+  if (onCart && !isTyping()) await refresh();
+}
+
+// Another tab may have been quicker.
+function isSent() {
+  if (!waiting().length && hush("waits")) say(words.sent, { action: toCart, name: "done" });
+}
+
+addEventListener("online", sync);
+document.addEventListener("visibilitychange", () => document.hidden || sync());
+
+// Other tabs.
+
+function follow(text) {
+  say(text, { tone: "info", action: reload, stays: true, name: "elsewhere" });
+}
+
+listen({
+  "cart:changed": ({ units: number }) => {
+    if (Number.isInteger(number)) showUnits(number);
+    isSent();
+    if (!onCart) return;
+    if (isTyping()) follow(words.cartElsewhere);
+    else refresh();
+  },
+  "wishlist:changed": () => {
+    isSent();
+    if (location.pathname.startsWith(`${base}/wishlist`)) follow(words.wishlistElsewhere);
+  },
+  "auth:login": () => isSignedIn || follow(words.signedInElsewhere),
+  // What an account's page shows must not stay after its owner has left.
+  "auth:logout": () => isSignedIn && location.reload(),
+});
+
+// Pages say what is so; where that is news (a pasted list, a sign-in), this tab passes it on.
+if (!isCopy && words.cart) {
+  const [before, now] = [known(), { units: units(), account: isSignedIn }];
+  learn(now);
+  if (before.units !== undefined && before.units !== now.units) tell("cart:changed", { units: now.units });
+  if (before.account !== undefined && before.account !== now.account) tell(now.account ? "auth:login" : "auth:logout");
+  if (before.account && !now.account) await drop((change) => change.account);
+}
+addEventListener("pageshow", ({ persisted }) => persisted && Number.isInteger(known().units) && showUnits(known().units));
+
+if (waiting().length) {
+  if (navigator.onLine && !isCopy) sync();
+  else say(words.waits, { tone: "warn", name: "waits", stays: true });
+}
