@@ -82,6 +82,7 @@ def test_two_tabs_agree(page: Page, visitor: BrowserContext, site: Site, product
     expect(count(page)).to_have_text("5")
     expect(toast(other, "The quantity is changed.")).to_be_visible()
     expect(other.get_by_role("heading", level=1)).to_contain_text("5 pieces")
+    expect(other.get_by_role("button", name=f"Remove {products[0].title}")).to_be_focused()
     page.get_by_role("button", name="To the wishlist").click()
     expect(toast(page, "It is on your wishlist.")).to_be_visible()
     other.get_by_role("button", name=f"Remove {products[0].title}").click()

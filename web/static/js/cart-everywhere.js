@@ -150,10 +150,17 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("#content");
   if (!fresh || page.body.className !== document.body.className) return location.reload();
-  const focused = document.activeElement?.id;
+  const focused = place(document.activeElement);
   for (const details of content.querySelectorAll("details[id][open]")) fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
   content.replaceChildren(...fresh.childNodes);
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
+}
+
+// Where the same thing is on the fresh page: a button of a line by its form.
+function place(element) {
+  if (element?.id) return `#${CSS.escape(element.id)}`;
+  const action = element?.form?.getAttribute("action");
+  return action && element.name ? `form[action="${CSS.escape(action)}"] [name="${CSS.escape(element.name)}"]` : null;
 }
 
 function isTyping() {
