@@ -25,6 +25,7 @@ ALL = (
     "pages",
     "planning",
     "planning_demo",
+    "carts",
 )
 USE_DATA = frozenset({"matching_peers", "matching_scale"})
 
