@@ -1,7 +1,7 @@
 // The cart and the wishlist without waiting: what is pressed shows at once, is taken back where it failed, waits where
 // there is no network, and other tabs follow. Every form works without this file, too.
 
-import { drop, deliver, flush, waiting } from "./outbox.js";
+import { deliver, drop, flush, later, waiting } from "./outbox.js";
 import { known, learn, listen, tell } from "./tabs.js";
 import { hush, say, words } from "./toasts.js";
 
@@ -110,23 +110,54 @@ function spread(event, answer) {
   }
 }
 
-// One change after the other, in the order they were pressed.
+// One change after the other, in the order they were pressed; whatever leads away meanwhile waits for them.
 let turn = Promise.resolve();
-let open = 0;
+const open = new Set();
+let isLeaving = false;
 
 document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
   if (event.defaultPrevented || !words.cart) return;
-  const change = asked(event.target, event.submitter);
-  if (!change) return;
-  event.preventDefault();
-  open += 1;
-  turn = turn.then(() => carryOut(change)).finally(() => (open -= 1));
+  const change = asked(form, submitter);
+  if (change) {
+    event.preventDefault();
+    open.add(change);
+    turn = turn.then(() => carryOut(change)).catch(reportError).finally(() => open.delete(change));
+  } else if (open.size && form.method === "post") {
+    event.preventDefault();
+    isLeaving = true;
+    turn.then(() => form.requestSubmit(submitter));
+  }
 });
 
-async function carryOut({ done, action, event, undo, ...wanted }) {
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const isPlain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (!open.size || !isPlain || event.defaultPrevented || !link || link.target || link.origin !== location.origin) return;
+  event.preventDefault();
+  isLeaving = true;
+  turn.then(() => location.assign(link.href));
+});
+
+// A page that is closed leaves what it has not sent to the next one.
+addEventListener("pagehide", () => {
+  for (const change of open) {
+    if (!change.isOnItsWay) later({ ...wanted(change), account: isSignedIn });
+    open.delete(change);
+  }
+});
+
+function wanted({ method, path, body, items }) {
+  return { method, path, body, ...(items && { items }) };
+}
+
+async function carryOut(change) {
+  const { done, action, event, undo } = change;
   hush("refused");
   await sync();
-  const answer = await deliver(root, { ...wanted, account: isSignedIn });
+  if (!open.has(change)) return;
+  change.isOnItsWay = true;
+  const answer = await deliver(root, { ...wanted(change), account: isSignedIn });
   if (answer.waits) {
     say(words.waits, { tone: "warn", name: "waits", stays: true });
     return;
@@ -138,7 +169,7 @@ async function carryOut({ done, action, event, undo, ...wanted }) {
   }
   spread(event, answer);
   say(done, { action, name: "done" });
-  if (event === "cart:changed" && onCart && open <= 1) await refresh();
+  if (event === "cart:changed" && onCart && open.size <= 1 && !isLeaving) await refresh();
 }
 
 // The cart page again with its new plan, in place; whoever is typing elsewhere in it is not disturbed.
@@ -146,7 +177,7 @@ async function carryOut({ done, action, event, undo, ...wanted }) {
 async function refresh() {
   const content = document.querySelector("#content");
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok || isLeaving) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("#content");
   if (!fresh || page.body.className !== document.body.className) return location.reload();
@@ -226,7 +257,10 @@ if (!isCopy && words.cart) {
   if (before.account !== undefined && before.account !== now.account) tell(now.account ? "auth:login" : "auth:logout");
   if (before.account && !now.account) await drop((change) => change.account);
 }
-addEventListener("pageshow", ({ persisted }) => persisted && Number.isInteger(known().units) && showUnits(known().units));
+addEventListener("pageshow", ({ persisted }) => {
+  isLeaving = false;
+  if (persisted && Number.isInteger(known().units)) showUnits(known().units);
+});
 
 if (waiting().length) {
   if (navigator.onLine && !isCopy) sync();

@@ -55,7 +55,7 @@ async function outcome(response) {
 }
 
 // Things put into the cart while nothing can be sent become one batch; of two quantities of a line the last one counts.
-function keep(change) {
+export function later(change) {
   const list = waiting();
   const { items } = change;
   const last = list.at(-1);
@@ -77,7 +77,7 @@ function keep(change) {
 // The API's answer as {status, ok, told}, or {waits: true} where there is no network.
 export async function deliver(root, change) {
   if (!navigator.onLine || waiting().length) {
-    await alone(async () => keep(change));
+    await alone(async () => later(change));
     return { waits: true };
   }
   const tried = { ...change, key: newKey() };
@@ -85,7 +85,7 @@ export async function deliver(root, change) {
     return await outcome(await send(root, tried));
   } catch {
     // It may have arrived: the very same request is sent again.
-    await alone(async () => keep({ ...tried, tried: true }));
+    await alone(async () => later({ ...tried, tried: true }));
     return { waits: true };
   }
 }
