@@ -255,7 +255,11 @@ if (!isCopy && words.cart) {
   learn(now);
   if (before.units !== undefined && before.units !== now.units) tell("cart:changed", { units: now.units });
   if (before.account !== undefined && before.account !== now.account) tell(now.account ? "auth:login" : "auth:logout");
-  if (before.account && !now.account) await drop((change) => change.account);
+  if (before.account && !now.account) {
+    // Signed out, here or from elsewhere, or after its time: nothing of the account stays.
+    navigator.serviceWorker?.controller?.postMessage({ forget: true });
+    await drop((change) => change.account);
+  }
 }
 addEventListener("pageshow", ({ persisted }) => {
   isLeaving = false;

@@ -1,6 +1,5 @@
 // The site as an application: what was seen can be read again without a network.
 
-import { listen } from "./tabs.js";
 import { words } from "./toasts.js";
 
 const seenAt = document.documentElement.dataset.seenAt;
@@ -22,7 +21,6 @@ async function keepThisPage() {
   active.postMessage({ keep: location.href.split("#")[0], files });
 }
 
-if (navigator.serviceWorker && words.worker) {
-  if (!seenAt) addEventListener("load", () => keepThisPage().catch(() => {}), { once: true });
-  listen({ "auth:logout": () => navigator.serviceWorker.controller?.postMessage({ forget: true }) });
+if (navigator.serviceWorker && words.worker && !seenAt) {
+  addEventListener("load", () => keepThisPage().catch(() => {}), { once: true });
 }

@@ -6,7 +6,7 @@ const FILES = "click2cart-files-1";
 const MOST_PAGES = 60;
 const MOST_FILES = 200;
 const under = (part) => INSTALLED.base + part;
-const LEADS_IN_OR_OUT = ["/login", "/logout", "/register", "/recover", "/account", "/api/v1/auth"].map(under);
+const LEADS_IN_OR_OUT = ["/login", "/logout", "/register", "/activate", "/recover", "/account", "/api/v1/auth"].map(under);
 
 self.addEventListener("install", (event) => {
   event.waitUntil(install());
