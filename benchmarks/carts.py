@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,13 +155,19 @@ async def run(
 ) -> Told:
     """Let them shop; what they were told."""
     told = Told()
-    limits = httpx.Limits(max_connections=shoppers, max_keepalive_connections=shoppers)
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60, trust_env=False) as client:
+    async with AsyncExitStack() as stack:
+        # One each: a pool of all connections looks through them at every request.
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=address, timeout=60, trust_env=False, verify=False)  # plain HTTP
+            )
+            for _ in range(shoppers)
+        ]
         until = time.monotonic() + seconds
         await asyncio.gather(
             *(
                 Shopper(client, carts[number % len(carts)], products, told, random.Random(number)).shop(until)
-                for number in range(shoppers)
+                for number, client in enumerate(clients)
             )
         )
     return told
