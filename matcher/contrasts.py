@@ -127,7 +127,10 @@ def contrasts_of(text: str, words: frozenset[str]) -> frozenset[tuple[str, str]]
                     values.add(value)
             else:
                 values.update(
-                    group.lstrip("0") for found in pattern.finditer(text) for group in found.groups() if group
+                    group.lstrip("0").removesuffix(".0")
+                    for found in pattern.finditer(text)
+                    for group in found.groups()
+                    if group
                 )
         if len(values) == 1:
             said.add((name, values.pop()))

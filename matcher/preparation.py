@@ -18,11 +18,11 @@ from matcher.parallel import parts_of
 from matcher.reading import Readings, ReadTitles, read_titles
 from matcher.records import OfferRecord, in_stable_order
 from matcher.statistics import (
-    COMPANY_WORDS,
     CatalogueStatistics,
     brand_key,
     code_of_part_number,
     gram_membership,
+    words_of_brand,
 )
 from matcher.titles import TitleReading, looks_like_code, plain, squashed
 
@@ -77,7 +77,7 @@ class PreparedCatalogue:
     accessory: Flags
     refurbished: Flags
     region: Integers
-    bundle: Flags
+    bundle: npt.NDArray[np.int8]
     contrasts: sparse.csr_matrix
     contrast_names: Sequence[tuple[str, str]]
     price: Floats
@@ -132,7 +132,7 @@ def prepare(
         measure_dimension=measure_dimension,
         measure_names=titles.measures.names,
         numbers=titles.numbers.membership(),
-        brand_words=_sets_of_equal([frozenset(brand.split()) - COMPANY_WORDS for brand in brands]),
+        brand_words=_sets_of_equal([words_of_brand(brand) for brand in brands]),
         colours=titles.colours.membership(),
         editions=titles.editions.membership(),
         brands=brands,

@@ -36,7 +36,7 @@ class ReadTitles:
     contrasts: ValueLists
     accessory: npt.NDArray[np.bool_]
     refurbished: npt.NDArray[np.bool_]
-    bundle: npt.NDArray[np.bool_]
+    bundle: npt.NDArray[np.int8]
     pack: npt.NDArray[np.int64]
 
     @classmethod
@@ -52,7 +52,7 @@ class ReadTitles:
             regions=ValueLists.of([(reading.region,) for reading in readings]),
             accessory=np.array([reading.accessory for reading in readings], dtype=bool),
             refurbished=np.array([reading.refurbished for reading in readings], dtype=bool),
-            bundle=np.array([reading.bundle for reading in readings], dtype=bool),
+            bundle=np.array([reading.bundle for reading in readings], dtype=np.int8),
             pack=np.array([reading.pack for reading in readings], dtype=np.int64),
         )
 

@@ -100,7 +100,7 @@ def _kinds(
     brands = _shared(catalogue.brand_words, left, right) > 0
     unknown = np.minimum(*(np.diff(catalogue.brand_words[end].indptr) for end in (left, right))) == 0
     same_brand = brands | unknown
-    bundle = catalogue.bundle
+    bundle = catalogue.bundle == 1
     group = (catalogue.item_group[left] >= 0) & (catalogue.item_group[left] == catalogue.item_group[right])
     case = (cases[left] >= 0) & (cases[left] == catalogue.gtin[right])
     case_turned = (cases[right] >= 0) & (cases[right] == catalogue.gtin[left])

@@ -31,7 +31,6 @@ FORBIDDING: Mapping[str, tuple[str, ...]] = {
     "gtin": ("different",),
     "model_code": ("alike_but_different", "common_and_different"),
     "colour": ("conflict",),
-    "edition": ("conflict",),
     "pack": ("different",),
     "condition": ("different",),
     "variant": ("different", "same_group"),
@@ -64,6 +63,7 @@ _ALIKE = 0.7
 _RATHER_ALIKE = 0.6
 _NEARLY_THE_SAME = 0.9
 _SURE = 0.9
+_SURE_DESPITE_MORE = 0.94
 _VERY_SURE = 0.95
 _SURE_DESPITE_OTHER_CODES = 0.8
 
@@ -80,14 +80,21 @@ def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
     """Whether pairs may be merged by themselves (pairs x ALL_COMPARISONS, pairs x FEATURES), rivals left aside."""
     said = _said(levels)
     forbidden = np.zeros(len(levels), dtype=bool)
+    far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND)
     for comparison, names in FORBIDDING.items():
         forbidden |= said(comparison, *names)
+    # A rare code says more than a word for an edition: one store calls "retail" what another calls "individual".
+    known_by_code = said("model_code", "equal", "equal_and_more") & far_ahead & ~said("brand", "different")
+    forbidden |= said("edition", "conflict") & ~known_by_code
     # Each fits the other best and a rival of the same store clearly worse: then one of them may say more.
     stands_out = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND)
     says_more = said("model_code", "equal_and_more") & stands_out & ~said("brand", "different")
     same_code = said("model_code", "equal") & stands_out
     forbidden |= said("measure", "conflict") & ~(says_more | (same_code & ~said("brand", "different")))
-    forbidden |= (said("number", "conflict") | said("measure", "some_agree")) & ~is_identified(levels)
+    in_part = said("model_code", "one_contains_other") & said("brand", "equal") & far_ahead
+    in_part &= probabilities >= _SURE_DESPITE_MORE
+    forbidden |= said("number", "conflict") & ~(is_identified(levels) | in_part)
+    forbidden |= said("measure", "some_agree") & ~is_identified(levels)
     # An accessory names what it is for, and has a brand or a code of its own.
     of_its_own = said("brand", "different") & ~same_code
     of_its_own |= said("model_code", "equal_and_more") & ~says_more
@@ -99,7 +106,7 @@ def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
     support = np.zeros(len(levels), dtype=np.int8)
     for comparison, names in SUPPORTING.items():
         support += said(comparison, *names)
-    support += said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND)
+    support += far_ahead
     enough = (support >= _LEAST_SUPPORT) | said("gtin", "equal")
     return np.asarray(~forbidden & enough)
 
@@ -123,12 +130,11 @@ def is_first_choice(levels: Levels, features: Features) -> Flags:
 def _has_own_number(said: _Said, probabilities: Scores) -> Flags:
     """Whether one of two different codes may be a store's own article number and none of the maker's: nothing else
     comes near, the brand is no other and no number differs."""
-    sure = (
-        said("rival", *_RIVAL_FAR_BEHIND, "alone")
-        & said("brand", "equal")
-        & (probabilities >= _SURE_DESPITE_OTHER_CODES)
-    )
-    sure |= said("rival", *_RIVAL_BEHIND, "alone") & ~said("brand", "different") & (probabilities >= _SURE)
+    same_brand = said("brand", "equal")
+    apart = said("rival", *_RIVAL_BEHIND, "alone")
+    sure = apart & same_brand & (probabilities >= _SURE_DESPITE_OTHER_CODES)
+    sure |= apart & ~said("brand", "different") & (probabilities >= _SURE)
+    sure |= said("rival", "just_ahead") & same_brand & (probabilities >= _SURE)
     return np.asarray(sure & said("choice", "mutual") & ~said("number", "conflict", "some_agree"))
 
 
@@ -139,19 +145,19 @@ def _leaves_too_much(said: _Said, features: Features, probabilities: Scores, own
     left_over, alike = _feature(features, "rarest_unmatched_word_low"), _feature(features, "letter_likeness")
     same_brand, other_brand = said("brand", "equal"), said("brand", "different")
     measured = said("measure", "agree", "several_agree") & same_brand
-    far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND) & same_brand
+    far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND) & ~other_brand
     ahead = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND) & ~other_brand
     alone = (far_ahead & (probabilities >= _SURE)) | (ahead & (probabilities >= _VERY_SURE))
     unlike = (left_over > _RARE_LEFT_OVER) & (alike < _ALIKE) & ~(measured | alone)
     dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
     edition = said("edition", "one_sided", "overlap") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)
-    edition &= ~(far_ahead & (probabilities >= _VERY_SURE))
+    edition &= ~(far_ahead & same_brand & (probabilities >= _SURE_DESPITE_MORE))
     contested = said("rival", "just_ahead") & (alike < _RATHER_ALIKE)
     # A code that is a part of the other, or ends otherwise where nothing else fits, says as much as a word left over.
     ending = said("model_code", "other_ending") & said("choice", "mutual") & ~other_brand
     ending &= said("rival", "just_ahead", *_RIVAL_BEHIND)
     in_part = said("model_code", "one_contains_other") | ending
-    in_part |= said("model_code", "conflict") & own_number & (probabilities >= _SURE)
+    in_part |= said("model_code", "conflict") & own_number
     much = (unlike | dearer | edition | contested) & ~in_part
     return np.asarray(much | (said("price", "far") & (alike < _NEARLY_THE_SAME)))
 

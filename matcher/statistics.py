@@ -24,6 +24,8 @@ GRAMS = _ALPHABET_SIZE**3
 COMPANY_WORDS = frozenset(
     "inc corp corporation co ltd limited llc gmbh ag sa company the intl international".split()
 )
+_TRADE = "audio"
+_LEAST_BESIDE_TRADE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,15 @@ def brand_key(brand: str) -> str:
     """A stated brand as brands are compared: plain letters, words of companies left out."""
     words = "".join(sign if sign.isalnum() else " " for sign in plain(brand)).split()
     return " ".join([word for word in words if word not in COMPANY_WORDS] or words)
+
+
+def words_of_brand(brand: str) -> frozenset[str]:
+    """The words of a brand key by which brands are the same: "polkaudio" and "polk audio" are one."""
+    words = (
+        word.removesuffix(_TRADE) if len(word) >= _LEAST_BESIDE_TRADE + len(_TRADE) else word
+        for word in brand.split()
+    )
+    return frozenset(words) - COMPANY_WORDS
 
 
 def code_of_part_number(mpn: str) -> str:

@@ -62,15 +62,18 @@ _PIECE = re.compile(r"v\.? ?\d+(?:\.\d+)*(?![a-z0-9])|\d+[.,]\d+(?![a-z0-9])|[a-
 _SEPARATOR = re.compile(r"[^a-z0-9]+")
 _PLAIN_NUMBER = re.compile(r"\d{1,4}|\d+[.,]\d+")
 _CUBIC_FEET = re.compile(r"\bcu\.?\s*ft\b\.?")
+_MOST_PIECES = 1000
 _BEFORE_MEASURE = re.compile(r"[a-z0-9./_]*-$")
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\bv(?=\d+\b)|\d+\.\d+|[^\W_]+")
 _PACK = re.compile(
     r"\b(?:pack|set|case|box|lot)\s+of\s+(\d{1,4})\b"
-    r"|\b(\d{1,4})\s*-?\s*(?:pack|packs|pk|count|ct|er pack|er-pack|stuck|stk)\b"
+    r"|\b(\d{1,4})\s*-?\s*(?:colou?rs?\s+)?(?:pack|packs|pk|count|ct|er pack|er-pack|stuck|stk)\b"
     r"|\b(\d{1,3})\s*x\s+(?=\d+(?:[.,]\d+)?\s*(?:ml|cl|l|g|kg)\b)"
     r"|\b(twin|double|triple)\s*-?\s*pack\b"
 )
+# A count that the code names too is the product's own: the 40 pack SVMF40P.
+_NAMED_PACK = re.compile(r"[a-z]{2,}(\d{2,4})(?:p|pk|pack)")
 _PACK_WORDS = {"twin": 2, "double": 2, "triple": 3}
 _REFURBISHED = re.compile(
     r"\b(refurb\w*|renewed|reconditioned|remanufactured|open[ -]?box|used|b-ware|gebraucht)\b"
@@ -81,13 +84,15 @@ _ACCESSORY_WORDS = frozenset(
     " lens cartridge toner ink remote dock cradle pouch film protector replacement hood kit refill"
     " hulle kabel tasche".split()
 )
-# A bundle: the product with something that is sold by itself too.
-_BUNDLE = re.compile(
-    r"\bbundle\b"
-    r"|(?:\b(?:with|and|plus|incl|including)\b|[+&])\s+(?:free\s+)?(?:[a-z]+\s+){0,2}"
+_ADDED = (
+    r"(?:\b(?:with|and|plus|incl|including)\b|[+&])\s+(?:free\s+)?(?:[a-z]+\s+){0,2}"
     r"(?:bag|bracket|case|cover|mount|kit|stand|cable|tripod|pouch|strap|headset|kettle|game|games|mouse|keyboard"
-    r"|memory card|gift card|charger|batteries|battery)\s*$"
+    r"|memory card|gift card|charger|cradle|batteries|battery)\b"
 )
+# A bundle: the product with something that is sold by itself too. Within a title ("keyboard and mouse combination")
+# that may be the product itself.
+_BUNDLE = re.compile(rf"\bbundle\b|{_ADDED}\s*$")
+_MAYBE_BUNDLE = re.compile(_ADDED)
 _REGIONS: dict[str, str] = {
     **dict.fromkeys(("uk", "gb", "british"), "uk"),
     **dict.fromkeys(("us", "usa", "american"), "us"),
@@ -126,6 +131,9 @@ _COLOURS: dict[str, str] = {
     **dict.fromkeys(("cream", "beige", "biscuit", "bisque", "ivory"), "cream"),
     **dict.fromkeys(("cyan", "turquoise", "teal"), "cyan"),
 }
+# Techniques that are called by a colour, and words by which a title is known to name one.
+_TECHNIQUE_WORDS = frozenset(("ray", "eye"))
+_CALLED_BY_A_COLOUR = re.compile(r"\bblu[ -]?ray\b|\bred[ -]?eye\b")
 _EDITIONS: dict[str, str] = {
     **dict.fromkeys(("pro", "professional"), "professional"),
     **dict.fromkeys(("deluxe", "dlx"), "deluxe"),
@@ -174,8 +182,9 @@ _ABBREVIATIONS = frozenset(
 class TitleReading:
     """What one title says. `words` keep their order, and so do `pieces`: what is left beside the measures,
     without separators, where neighbours may be one code written apart ("WH 1000XM4"). `region` is the market
-    that the product is made for, by plug, keyboard or version, where the title tells; a `bundle` holds
-    something else too; `contrasts` are what parts look-alikes (`matcher.contrasts`).
+    that the product is made for, by plug, keyboard or version, where the title tells; a `bundle` (1) holds
+    something else too, or may do so (-1) where the addition stands within the title; `contrasts` are what parts
+    look-alikes (`matcher.contrasts`).
     """
 
     words: tuple[str, ...]
@@ -189,7 +198,7 @@ class TitleReading:
     pack: int
     refurbished: bool
     region: str
-    bundle: bool
+    bundle: int
     contrasts: frozenset[tuple[str, str]]
 
 
@@ -262,6 +271,8 @@ def _take_measures(text: str) -> tuple[str, set[tuple[str, str]], set[str]]:
         if dimension == "lines of picture" and number not in {"480", "576", "720", "1080", "1440", "2160"}:
             return match.group()
         amount = float(number.replace(",", "."))
+        if dimension == "pieces" and piece_before and amount >= _MOST_PIECES:
+            return match.group()  # VN-4100PC
         if dimension == "megapixels":
             amount = math.floor(amount)  # 14.7 and 14 megapixels are one camera
         measures.add((dimension, _measure_value(dimension, amount * factor)))
@@ -296,6 +307,24 @@ def _meaning(piece: str) -> tuple[str, str, str]:
     return compact, "code" if looks_like_code(compact) else "", compact
 
 
+def _words_beside_techniques(text: str, words: frozenset[str]) -> frozenset[str]:
+    return frozenset(_WORD.findall(_CALLED_BY_A_COLOUR.sub(" ", text))) if words & _TECHNIQUE_WORDS else words
+
+
+def _bundle(text: str) -> int:
+    if _BUNDLE.search(text):
+        return 1
+    return -1 if _MAYBE_BUNDLE.search(text) else 0
+
+
+def _pack(counts: list[int], codes: set[str]) -> int:
+    count = max(counts, default=1) or 1
+    if count == 1:
+        return 1
+    named = {match.group(1) for code in codes if (match := _NAMED_PACK.fullmatch(code))}
+    return 1 if str(count) in named else count
+
+
 def read_title(title: str) -> TitleReading:
     """Read one title. Pure; a title in any language and any state gives some reading."""
     text = _CUBIC_FEET.sub("cuft", _THOUSANDS.sub(r"\1\2\3", plain(title)))
@@ -321,12 +350,14 @@ def read_title(title: str) -> TitleReading:
         codes=frozenset(codes),
         measures=frozenset(measures),
         numbers=frozenset(numbers),
-        colours=frozenset(_COLOURS[word] for word in word_set if word in _COLOURS),
+        colours=frozenset(
+            _COLOURS[word] for word in _words_beside_techniques(text, word_set) if word in _COLOURS
+        ),
         editions=frozenset(_EDITIONS[word] for word in word_set if word in _EDITIONS),
         accessory=bool(word_set & _ACCESSORY_WORDS) or bool(word_set & _ACCESSORY_FOR),
-        pack=max(packs, default=1) or 1,
+        pack=_pack(packs, codes),
         refurbished=bool(_REFURBISHED.search(text)),
         region=_REGIONS[next(filter(None, region.groups()))] if (region := _REGION.search(text)) else "",
-        bundle=bool(_BUNDLE.search(text)),
+        bundle=_bundle(text),
         contrasts=contrasts_of(text, word_set),
     )

@@ -28,6 +28,7 @@ def _said(title: str) -> dict[str, str]:
         ("LG 42\" Plasma TV", "screen", "plasma"),
         ("Sun Spray LSF 50", "spf", "50"),
         ("Canon EF 50mm f/1.4", "aperture", "1.4"),
+        ("Canon EF-S 17-85mm f/4.0-5.6", "aperture", "4"),
         ("Norton 360 5 Devices", "devices", "5"),
         ("Dior Sauvage EDT 100ml", "form", "toilette"),
         ("Nivea Men Sensitive Shaving Gel", "form", "gel"),

@@ -164,6 +164,49 @@ def test_titles_alone_are_not_merged_where_both_leave_a_rare_word_over_or_prices
     assert not is_safe(levels, features, sure)[0]
 
 
+@pytest.mark.parametrize(
+    ("said", "left_over", "probability", "expected"),
+    [
+        # A rare code says more than a word for an edition, where no rival comes near.
+        ({"model_code": "equal", "edition": "conflict", "rival": "far_ahead"}, 0.0, 0.9, True),
+        ({"model_code": "equal", "edition": "conflict", "rival": "ahead"}, 0.0, 0.9, False),
+        # One code is a part of the other, and one title counts what the other does not.
+        ({"model_code": "one_contains_other", "number": "conflict", "rival": "far_ahead"}, 0.9, 0.95, True),
+        ({"model_code": "one_contains_other", "number": "conflict", "rival": "far_ahead"}, 0.9, 0.93, False),
+        ({"model_code": "one_contains_other", "number": "conflict", "rival": "ahead"}, 0.9, 0.95, False),
+        # One of two codes may be a store's own article number.
+        ({"model_code": "conflict", "rival": "just_ahead"}, 0.9, 0.91, True),
+        ({"model_code": "conflict", "rival": "just_ahead"}, 0.9, 0.89, False),
+        ({"model_code": "conflict", "rival": "ahead"}, 0.9, 0.81, True),
+        ({"model_code": "conflict", "rival": "level"}, 0.9, 0.95, False),
+        # A brand that is not known is no other brand.
+        ({"brand": "unknown", "number": "agree", "measure": "agree", "rival": "well_ahead"}, 0.7, 0.91, True),
+        (
+            {"brand": "different", "number": "agree", "measure": "agree", "rival": "well_ahead"},
+            0.7,
+            0.91,
+            False,
+        ),
+        ({"edition": "one_sided", "number": "agree", "rival": "well_ahead"}, 0.4, 0.945, True),
+        ({"edition": "one_sided", "number": "agree", "rival": "ahead"}, 0.4, 0.945, False),
+    ],
+)
+def test_what_stands_out_may_differ_more(
+    said: dict[str, str], left_over: float, probability: float, expected: bool
+) -> None:
+    levels = np.array(
+        [[comparison.level_names.index(comparison.neutral) for comparison in ALL_COMPARISONS]], dtype=np.int8
+    )
+    names = [comparison.name for comparison in ALL_COMPARISONS]
+    for name, level in {"brand": "equal", "choice": "mutual", "title_letters": "from_60", **said}.items():
+        column = names.index(name)
+        levels[0, column] = ALL_COMPARISONS[column].level_names.index(level)
+    features = np.zeros((1, len(FEATURES)), dtype=np.float32)
+    features[0, PAIR_FEATURES.index("rarest_unmatched_word_low")] = left_over
+    features[0, PAIR_FEATURES.index("letter_likeness")] = 0.65
+    assert is_safe(levels, features, np.array([probability])).tolist() == [expected]
+
+
 def test_a_bar_code_does_not_merge_what_is_plainly_another_condition() -> None:
     scoring = judged(
         headphones("a", "Sony WH-1000XM4 headphones", gtin="4006381333931"),

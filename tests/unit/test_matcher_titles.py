@@ -47,7 +47,16 @@ def test_codes_with_and_without_separators_are_one(title: str, codes: set[str]) 
 
 @pytest.mark.parametrize(
     ("title", "pack"),
-    [("Batteries 4-pack", 4), ("Pack of 12 pens", 12), ("Pens twin pack", 2), ("Pens 24 ct", 24), ("Pen", 1)],
+    [
+        ("Batteries 4-pack", 4),
+        ("Pack of 12 pens", 12),
+        ("Pens twin pack", 2),
+        ("Pens 24 ct", 24),
+        ("Ink 4 colors pack", 4),
+        ("Photo paper 40 pack - SVMF40P", 1),
+        ("EtherFast10/100 switch pack of 10", 10),
+        ("Pen", 1),
+    ],
 )
 def test_packs_are_counted(title: str, pack: int) -> None:
     assert read_title(title).pack == pack
@@ -65,6 +74,23 @@ def test_versions_are_numbers() -> None:
 
 def test_colours_of_several_languages_are_one() -> None:
     assert read_title("Kühlschrank schwarz").colours == read_title("Fridge BLK").colours == {"black"}
+
+
+@pytest.mark.parametrize(
+    ("title", "colours"),
+    [
+        ("Sony Blu-ray player", set()),
+        ("Sony Blu-ray player blue", {"blue"}),
+        ("Black camera, red-eye", {"black"}),
+    ],
+)
+def test_techniques_called_by_a_colour_are_none(title: str, colours: set[str]) -> None:
+    assert read_title(title).colours == colours
+
+
+def test_a_code_that_ends_in_pieces_is_no_measure() -> None:
+    assert read_title("Olympus VN-4100PC recorder").codes == {"vn4100pc"}
+    assert read_title("Screws 100pcs").measures == {("pieces", "100")}
 
 
 def test_refurbished_and_accessories_are_noticed() -> None:
@@ -99,12 +125,14 @@ def test_the_region_is_what_plug_keyboard_or_version_say(title: str, region: str
 @pytest.mark.parametrize(
     ("title", "bundle"),
     [
-        ("Samsung LN46A550 + Wall Bracket", True),
-        ("Recorder with Carry Bag", True),
-        ("Receiver and Cleaning Kit Bundle", True),
-        ("Camera with 3x zoom", False),
-        ("Leather case for Phone", False),
+        ("Samsung LN46A550 + Wall Bracket", 1),
+        ("Recorder with Carry Bag", 1),
+        ("Receiver and Cleaning Kit Bundle", 1),
+        ("Keyboard and Mouse Combination MX5500", -1),
+        ("Sportster 5 with Car Kit - SP5TK1", -1),
+        ("Camera with 3x zoom", 0),
+        ("Leather case for Phone", 0),
     ],
 )
-def test_a_bundle_is_noticed(title: str, bundle: bool) -> None:
+def test_a_bundle_is_noticed(title: str, bundle: int) -> None:
     assert read_title(title).bundle == bundle
