@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from sqlalchemy import text
 
+from aggregator.accounts.sign_in import invite
 from tests.e2e.conftest import Site
 
 SOLD = """
@@ -87,6 +88,29 @@ def test_two_tabs_agree(page: Page, visitor: BrowserContext, site: Site, product
     expect(toast(page, "It is on your wishlist.")).to_be_visible()
     other.get_by_role("button", name=f"Remove {products[0].title}").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Your cart is empty")
+    expect(count(page)).to_have_count(0)
+
+
+def test_signing_in_and_out_reaches_the_other_tabs(
+    page: Page, visitor: BrowserContext, site: Site, products: list[Any]
+) -> None:
+    with site.sessions.begin() as session:
+        token = invite(session, "tabs@example.org", "shopper")
+    open_product(page, site, products[0])
+    other = visitor.new_page()
+    other.goto(f"{site.url}/login/link/{token}")
+    other.get_by_role("main").get_by_role("button").click()
+    expect(other.get_by_role("link", name="Account").first).to_be_visible()
+    elsewhere = toast(page, "You signed in in another tab.")
+    elsewhere.get_by_role("button", name="Reload").click()
+    expect(page.get_by_role("link", name="Account").first).to_be_visible()
+    visitor.set_offline(True)
+    add(page)
+    expect(toast(page, "There is no connection.")).to_be_visible()
+    visitor.set_offline(False)
+    expect(toast(page, "what waited is saved")).to_be_visible()
+    other.get_by_role("button", name="Sign out").last.click()
+    expect(page.get_by_role("link", name="Account")).to_have_count(0)
     expect(count(page)).to_have_count(0)
 
 
