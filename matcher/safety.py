@@ -30,7 +30,6 @@ IDENTIFYING: Mapping[str, tuple[str, ...]] = {
 FORBIDDING: Mapping[str, tuple[str, ...]] = {
     "gtin": ("different",),
     "model_code": ("alike_but_different", "common_and_different"),
-    "colour": ("conflict",),
     "pack": ("different",),
     "condition": ("different",),
     "variant": ("different", "same_group"),
@@ -62,10 +61,11 @@ _LEFT_OVER_BESIDE_AN_EDITION = 0.35
 _ALIKE = 0.7
 _RATHER_ALIKE = 0.6
 _NEARLY_THE_SAME = 0.9
-_SURE = 0.9
-_SURE_DESPITE_MORE = 0.94
-_VERY_SURE = 0.95
 _SURE_DESPITE_OTHER_CODES = 0.8
+_RATHER_SURE = 0.85
+_SURE = 0.9
+_SURE_DESPITE_MORE = 0.92
+_VERY_SURE = 0.95
 
 
 def is_identified(levels: Levels) -> Flags:
@@ -83,9 +83,10 @@ def is_safe(levels: Levels, features: Features, probabilities: Scores) -> Flags:
     far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND)
     for comparison, names in FORBIDDING.items():
         forbidden |= said(comparison, *names)
-    # A rare code says more than a word for an edition: one store calls "retail" what another calls "individual".
+    # A rare code says more than a word for an edition ("retail", "individual") or the second of two colours.
     known_by_code = said("model_code", "equal", "equal_and_more") & far_ahead & ~said("brand", "different")
     forbidden |= said("edition", "conflict") & ~known_by_code
+    forbidden |= said("colour", "conflict") & ~(known_by_code & (_feature(features, "shared_colours") > 0))
     # Each fits the other best and a rival of the same store clearly worse: then one of them may say more.
     stands_out = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND)
     says_more = said("model_code", "equal_and_more") & stands_out & ~said("brand", "different")
@@ -133,7 +134,8 @@ def _has_own_number(said: _Said, probabilities: Scores) -> Flags:
     same_brand = said("brand", "equal")
     apart = said("rival", *_RIVAL_BEHIND, "alone")
     sure = apart & same_brand & (probabilities >= _SURE_DESPITE_OTHER_CODES)
-    sure |= apart & ~said("brand", "different") & (probabilities >= _SURE)
+    far_behind = said("rival", *_RIVAL_FAR_BEHIND) & (probabilities >= _RATHER_SURE)
+    sure |= (far_behind | (apart & (probabilities >= _SURE))) & ~said("brand", "different")
     sure |= said("rival", "just_ahead") & same_brand & (probabilities >= _SURE)
     return np.asarray(sure & said("choice", "mutual") & ~said("number", "conflict", "some_agree"))
 
@@ -147,7 +149,7 @@ def _leaves_too_much(said: _Said, features: Features, probabilities: Scores, own
     measured = said("measure", "agree", "several_agree") & same_brand
     far_ahead = said("choice", "mutual") & said("rival", *_RIVAL_FAR_BEHIND) & ~other_brand
     ahead = said("choice", "mutual") & said("rival", *_RIVAL_BEHIND) & ~other_brand
-    alone = (far_ahead & (probabilities >= _SURE)) | (ahead & (probabilities >= _VERY_SURE))
+    alone = (far_ahead & (probabilities >= _RATHER_SURE)) | (ahead & (probabilities >= _VERY_SURE))
     unlike = (left_over > _RARE_LEFT_OVER) & (alike < _ALIKE) & ~(measured | alone)
     dearer = said("price", "apart", "far") & (left_over > _RARE_LEFT_OVER_AT_OTHER_PRICES)
     edition = said("edition", "one_sided", "overlap") & (left_over > _LEFT_OVER_BESIDE_AN_EDITION)

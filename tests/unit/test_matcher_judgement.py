@@ -172,23 +172,30 @@ def test_titles_alone_are_not_merged_where_both_leave_a_rare_word_over_or_prices
         ({"model_code": "equal", "edition": "conflict", "rival": "ahead"}, 0.0, 0.9, False),
         # One code is a part of the other, and one title counts what the other does not.
         ({"model_code": "one_contains_other", "number": "conflict", "rival": "far_ahead"}, 0.9, 0.95, True),
-        ({"model_code": "one_contains_other", "number": "conflict", "rival": "far_ahead"}, 0.9, 0.93, False),
+        ({"model_code": "one_contains_other", "number": "conflict", "rival": "far_ahead"}, 0.9, 0.91, False),
         ({"model_code": "one_contains_other", "number": "conflict", "rival": "ahead"}, 0.9, 0.95, False),
         # One of two codes may be a store's own article number.
         ({"model_code": "conflict", "rival": "just_ahead"}, 0.9, 0.91, True),
         ({"model_code": "conflict", "rival": "just_ahead"}, 0.9, 0.89, False),
         ({"model_code": "conflict", "rival": "ahead"}, 0.9, 0.81, True),
         ({"model_code": "conflict", "rival": "level"}, 0.9, 0.95, False),
+        (
+            {"model_code": "conflict", "brand": "unknown", "rival": "far_ahead", "price": "near"},
+            0.9,
+            0.86,
+            True,
+        ),
+        ({"model_code": "conflict", "brand": "unknown", "rival": "ahead", "price": "near"}, 0.9, 0.86, False),
         # A brand that is not known is no other brand.
-        ({"brand": "unknown", "number": "agree", "measure": "agree", "rival": "well_ahead"}, 0.7, 0.91, True),
+        ({"brand": "unknown", "number": "agree", "measure": "agree", "rival": "well_ahead"}, 0.7, 0.86, True),
         (
             {"brand": "different", "number": "agree", "measure": "agree", "rival": "well_ahead"},
             0.7,
             0.91,
             False,
         ),
-        ({"edition": "one_sided", "number": "agree", "rival": "well_ahead"}, 0.4, 0.945, True),
-        ({"edition": "one_sided", "number": "agree", "rival": "ahead"}, 0.4, 0.945, False),
+        ({"edition": "one_sided", "number": "agree", "rival": "well_ahead"}, 0.4, 0.93, True),
+        ({"edition": "one_sided", "number": "agree", "rival": "ahead"}, 0.4, 0.93, False),
     ],
 )
 def test_what_stands_out_may_differ_more(
@@ -205,6 +212,29 @@ def test_what_stands_out_may_differ_more(
     features[0, PAIR_FEATURES.index("rarest_unmatched_word_low")] = left_over
     features[0, PAIR_FEATURES.index("letter_likeness")] = 0.65
     assert is_safe(levels, features, np.array([probability])).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("shared_colours", "expected"), [(0, False), (1, True)])
+def test_a_code_outweighs_the_second_of_two_colours_but_not_another_colour(
+    shared_colours: int, expected: bool
+) -> None:
+    levels = np.array(
+        [[comparison.level_names.index(comparison.neutral) for comparison in ALL_COMPARISONS]], dtype=np.int8
+    )
+    names = [comparison.name for comparison in ALL_COMPARISONS]
+    said = {
+        "model_code": "equal",
+        "brand": "equal",
+        "colour": "conflict",
+        "choice": "mutual",
+        "rival": "far_ahead",
+    }
+    for name, level in said.items():
+        column = names.index(name)
+        levels[0, column] = ALL_COMPARISONS[column].level_names.index(level)
+    features = np.zeros((1, len(FEATURES)), dtype=np.float32)
+    features[0, PAIR_FEATURES.index("shared_colours")] = shared_colours
+    assert is_safe(levels, features, np.array([0.95])).tolist() == [expected]
 
 
 def test_a_bar_code_does_not_merge_what_is_plainly_another_condition() -> None:
