@@ -18,11 +18,11 @@ from aggregator.domain.offers import Offer, RawOffer
 from aggregator.domain.vocabulary import Availability, PriceKind
 from spiders.adapters.merchant_feed import (
     MerchantFeedSource,
-    build_handoff,
     detect,
     looks_like_feed,
     read_item,
 )
+from spiders.cart_technologies import build_handoff
 from spiders.feed_columns import column_name, read_columns
 from spiders.feed_rows import read_rows
 from tests.unit.store_answers import CASSETTES, Shop, Site, line, normalized, page, store
