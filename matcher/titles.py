@@ -92,7 +92,7 @@ _ADDED = (
 # A bundle: the product with something that is sold by itself too. Within a title ("keyboard and mouse combination")
 # that may be the product itself.
 _BUNDLE = re.compile(rf"\bbundle\b|{_ADDED}\s*$")
-_MAYBE_BUNDLE = re.compile(_ADDED)
+_MAYBE_BUNDLE = re.compile(rf"\bbundle\b|{_ADDED}")
 _REGIONS: dict[str, str] = {
     **dict.fromkeys(("uk", "gb", "british"), "uk"),
     **dict.fromkeys(("us", "usa", "american"), "us"),
@@ -312,9 +312,9 @@ def _words_beside_techniques(text: str, words: frozenset[str]) -> frozenset[str]
 
 
 def _bundle(text: str) -> int:
-    if _BUNDLE.search(text):
-        return 1
-    return -1 if _MAYBE_BUNDLE.search(text) else 0
+    if not _MAYBE_BUNDLE.search(text):
+        return 0
+    return 1 if _BUNDLE.search(text) else -1
 
 
 def _pack(counts: list[int], codes: set[str]) -> int:
