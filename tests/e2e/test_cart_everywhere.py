@@ -164,6 +164,7 @@ def test_a_failed_change_is_taken_back(page: Page, site: Site, products: list[An
         document.querySelector("a.nav-cart").click();
     }""")
     expect(page.get_by_role("heading", level=1)).to_contain_text("2 pieces")
+    page.wait_for_load_state()
     # A line that is gone meanwhile has a message of its own.
     with site.sessions.begin() as session:
         session.execute(text("delete from cart_lines"))

@@ -80,7 +80,8 @@ def offline() -> str:
 
 
 def _mark(response: Response) -> Response:
-    sets_cookie = session.modified or "Set-Cookie" in response.headers
-    if request.endpoint in KEPT_PAGES and response.status_code == 200 and not sets_cookie:
+    if request.endpoint not in KEPT_PAGES or response.status_code != 200:
+        return response  # asking for the session would make even a style sheet one visitor's own
+    if not session.modified and "Set-Cookie" not in response.headers:
         response.headers["Offline-Copy"] = "keep"
     return response
