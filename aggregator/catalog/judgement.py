@@ -101,6 +101,10 @@ def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Ite
     if changed < limits.smallest:
         return
     for part_of in ("s.source", "split_part(coalesce(s.category, ''), ' > ', 1)"):
+        moves = session.execute(text(_moves(comparison.differing, by=part_of)), factor)
+        suspects = [row for row in moves if row.flipped or row.risen or row.fallen or row.sold_out]
+        if not suspects:
+            continue  # the usual case, which need not look at all that was read
         counted = session.execute(
             text(
                 f"""
@@ -114,7 +118,7 @@ def _of_changes(session: Session, comparison: Comparison, limits: Limits) -> Ite
         met: dict[str, int] = {part: count for part, count in counted}  # noqa: C416  # dict() takes a result for a mapping
         if len(met) < 2:
             continue
-        for row in session.execute(text(_moves(comparison.differing, by=part_of)), factor):
+        for row in suspects:
             found = _moved(row, met.get(row.part, 0), limits, part=row.part)
             if found is not None:
                 yield found
