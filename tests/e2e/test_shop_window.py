@@ -277,6 +277,8 @@ def test_the_chart_moves_what_was_seen_is_remembered_and_comparisons_grow(
         expect(page).to_have_url(re.compile("range=30d"))
         expect(page.locator(".chart-live canvas")).to_be_visible()
     page.get_by_role("link", name="Compare").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare products")
+    page.wait_for_load_state()
     page.goto(f"{window.url}/products/{window.ids['gone']}")
     page.get_by_role("link", name="Compare").first.click()
     expect(page.locator("table.compare thead th")).to_have_count(2)

@@ -31,6 +31,7 @@ def store(settings: Settings, sessions: Sessions) -> Iterator[DemoStore]:
         yield shop
 
 
+@pytest.mark.prove
 def test_a_killed_workers_run_is_finished_with_nothing_lost_and_nothing_double(
     settings: Settings, sessions: Sessions, store: DemoStore, tmp_path: Path
 ) -> None:
