@@ -27,6 +27,7 @@ _SYLLABLES = (
 _FAMILY_SIZES = (1, 2, 3, 4, 5, 6, 8)
 _FAMILY_SHARES = (45, 22, 13, 9, 5, 4, 2)
 _STORAGE = ("8", "16", "32", "64", "128", "256", "512")
+_MOST = 100_000  # a measure in a title has five digits at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +255,15 @@ def _other_numbers(number: str, unit: str) -> list[str]:
         return list(_STORAGE)
     amount = float(number.replace(",", "."))
     if "." in number or "," in number:
-        return [f"{amount * factor:.1f}" for factor in (0.5, 0.8, 1.25, 1.5, 2, 2.5, 3)]
+        amounts = (amount * factor for factor in (0.5, 0.8, 1.25, 1.5, 2, 2.5, 3))
+        return [f"{other:.1f}" for other in amounts if other < _MOST]
     if len(number) == 4 and not unit:
         return [str(int(amount) + step) for step in (-4, -3, -2, -1, 1, 2, 3, 4)]
     step = 1 if amount < 12 else 5 if amount < 100 else 50
     return [
-        str(int(amount) + step * times) for times in (-2, -1, 1, 2, 3, 4, 5, 6) if amount + step * times > 0
+        str(int(amount) + step * times)
+        for times in (-2, -1, 1, 2, 3, 4, 5, 6)
+        if 0 < amount + step * times < _MOST
     ]
 
 
