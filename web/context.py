@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 
 from aggregator.accounts.bearer import find_bearer
 from aggregator.accounts.devices import device_words
-from aggregator.accounts.rate_limits import RateLimits
+from aggregator.accounts.rate_limits import Limit, RateLimits
 from aggregator.accounts.roles import may
 from aggregator.accounts.sessions import SignedIn, find_signed_in
 from aggregator.domain.checkouts import Cart
@@ -25,6 +26,7 @@ CART_DAYS = 180
 ACCOUNT_DAYS = 14
 CURRENCY = "EUR"
 
+_LIVE_CHECKS = Limit("checkouts", attempts=60, seconds=600)
 _SETTINGS = "click2cart.settings"
 _RATE_LIMITS = "click2cart.rate_limits"
 
@@ -50,6 +52,31 @@ def current_settings() -> Settings:
 def assumed_shipping() -> Decimal:
     """What a store's shipping is taken to cost where it is unknown, in major units."""
     return Decimal(current_settings().assumed_shipping)
+
+
+class PlanTerms(TypedDict):
+    """What this site plans with, unless the cart says otherwise."""
+
+    assumed_shipping: Decimal
+    currency: str
+    country: str | None
+    time_limit: float
+
+
+def plan_terms() -> PlanTerms:
+    """The site's own terms, as every use case that plans a cart takes them."""
+    settings = current_settings()
+    return PlanTerms(
+        assumed_shipping=assumed_shipping(),
+        currency=CURRENCY,
+        country=settings.country,
+        time_limit=settings.plan_seconds,
+    )
+
+
+def count_live_check() -> None:
+    """Count what makes a worker ask stores for prices at once; raises TooManyAttempts beyond 60 in ten minutes."""
+    rate_limits().count(current_session(), _LIVE_CHECKS, client() or "")
 
 
 def rate_limits() -> RateLimits:
@@ -154,6 +181,11 @@ def remember(response: Response, name: str, token: str, *, days: int) -> Respons
         secure=current_settings().secure_cookies,
     )
     return response
+
+
+def remember_cart(response: Response, token: str | None) -> Response:
+    """Give a guest's browser the secret of the cart that was just made; None where there was one."""
+    return remember(response, CART_COOKIE, token, days=CART_DAYS) if token else response
 
 
 def go_to(path: str, status: int = 303) -> Response:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from aggregator.domain.money import Money
-from aggregator.domain.price_history import LEAST_PRIOR, PRIOR_DAYS, lowest_in
+from aggregator.domain.price_history import LEAST_PRIOR, PRIOR_DAYS, lowest_in, present_since
 from aggregator.domain.products import PricePoint, ProductCard
 
 AlertRule = Literal["below", "percent", "low_30", "low_ever", "in_stock"]
@@ -85,24 +85,13 @@ def _holds(alert: Watched, value: Decimal, line: Sequence[PricePoint], now: date
         if alert.price_then is None or alert.percent is None:
             return False
         return value <= alert.price_then * (100 - alert.percent) / 100
-    since = _present_since(line)
+    since = present_since(line)
     if since is None or since < alert.created_at:
         return False
     begin = line[0].recorded_at if alert.rule == "low_ever" else since - PRIOR_DAYS
     before = lowest_in(line, begin, since)
     # What was hardly looked at has no low yet.
     return before is not None and since - line[0].recorded_at >= LEAST_PRIOR and line[-1].price <= before
-
-
-def _present_since(line: Sequence[PricePoint]) -> datetime | None:
-    if not line or not line[-1].is_available:
-        return None
-    since = line[-1].recorded_at
-    for point in reversed(line):
-        if (point.price, point.is_available) != (line[-1].price, True):
-            break
-        since = point.recorded_at
-    return since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

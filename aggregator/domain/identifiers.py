@@ -11,6 +11,8 @@ from typing import Literal
 
 from stdnum import isbn, issn
 
+from aggregator.domain.errors import NotFound
+
 # Letters and digits that are not mistaken for each other when read aloud or typed.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -48,6 +50,13 @@ def new_public_id() -> str:
 def is_public_id(text: str) -> bool:
     """Whether it can be one of our ids at all; what cannot need not be looked up."""
     return bool(_PUBLIC_ID.fullmatch(text))
+
+
+def require_public_id(what: str, text: str) -> str:
+    """The id; raises NotFound, saying what it was to be of, where it cannot be one."""
+    if not is_public_id(text):
+        raise NotFound(what, text)
+    return text
 
 
 @dataclass(frozen=True, slots=True)

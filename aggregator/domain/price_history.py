@@ -78,29 +78,33 @@ def lowest_in(line: Sequence[PricePoint], begin: datetime, end: datetime) -> Dec
     return min((price for price, _ in _spans(line, begin, end)), default=None)
 
 
+def present_since(line: Sequence[PricePoint]) -> datetime | None:
+    """When the present price began; None while the product cannot be bought."""
+    if not line or not line[-1].is_available:
+        return None
+    since = line[-1].recorded_at
+    for point in reversed(line):
+        if (point.price, point.is_available) != (line[-1].price, True):
+            break
+        since = point.recorded_at
+    return since
+
+
 def find_drop(line: Sequence[PricePoint], now: datetime) -> PriceDrop | None:
     """What the present price fell (or rose) by against the 30 days before it began.
 
     None while the product cannot be bought, where less than LEAST_PRIOR of those days was seen, and for a price that
     has stood for longer than 30 days: it is the usual one by then.
     """
-    if not line or not line[-1].is_available:
+    since = present_since(line)
+    if since is None:
         return None
-    price = line[-1].price
-    since = next(
-        (
-            after.recorded_at
-            for before, after in zip(reversed(line[:-1]), reversed(line), strict=False)
-            if (before.price, before.is_available) != (price, True)
-        ),
-        line[0].recorded_at,
-    )
     begin = since - PRIOR_DAYS
     seen = sum((span for _, span in _spans(line, begin, since)), timedelta())
     before = lowest_in(line, begin, since)
     if before is None or not before or seen < LEAST_PRIOR or not timedelta() <= now - since <= PRIOR_DAYS:
         return None
-    return PriceDrop(price, before, since)
+    return PriceDrop(line[-1].price, before, since)
 
 
 def judge_price(line: Sequence[PricePoint], now: datetime) -> PriceVerdict | None:

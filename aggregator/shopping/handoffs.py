@@ -16,7 +16,7 @@ from aggregator.accounts.tokens import token_hash
 from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, OfferRow, StoreRow
 from aggregator.domain.checkouts import CartPlan, Checkout, HandOffState, HandOffStep, PlannedStore
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
-from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.money import Money
 from aggregator.domain.purchases import OPEN_STATES
 from aggregator.domain.stores import HandOff, HandOffLine, Store
@@ -151,8 +151,7 @@ def check_again(
 def _find(
     session: Session, token: str | None, checkout_id: str, granted: Collection[str]
 ) -> Row[int, str, int, datetime, dict[str, Any]]:
-    if not is_public_id(checkout_id):
-        raise NotFound("checkout", checkout_id)
+    require_public_id("checkout", checkout_id)
     query = select(
         CheckoutRow.id,
         CheckoutRow.public_id,
@@ -186,8 +185,7 @@ def set_hand_off_state(
     """
     if state not in get_args(HandOffState):
         raise InvalidInput(f"no state {state!r}", place="state")
-    if not is_public_id(hand_off_id):
-        raise NotFound("hand-off", hand_off_id)
+    require_public_id("hand-off", hand_off_id)
     now = datetime.now(UTC)
     is_on_its_way = HandOffRow.state.not_in(get_args(HandOffState))
     is_settled = HandOffRow.state.not_in(OPEN_STATES)

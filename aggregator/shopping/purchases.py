@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from aggregator.accounts.tokens import token_hash
 from aggregator.db.models import CartRow, CheckoutRow, HandOffRow, StoreRow
 from aggregator.domain.errors import Conflict, InvalidInput, NotFound
-from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.identifiers import is_public_id, require_public_id
 from aggregator.domain.money import Money
 from aggregator.domain.purchases import (
     NEXT_STATES,
@@ -80,8 +80,7 @@ def list_purchases(
 
 def get_purchase(session: Session, token: str | None, purchase_id: str) -> Purchase:
     """One purchase with its history; NotFound for anyone else's. Its id is that of the checkout."""
-    if not is_public_id(purchase_id):
-        raise NotFound("purchase", purchase_id)
+    require_public_id("purchase", purchase_id)
     found = session.execute(checkouts_of(token).where(CheckoutRow.public_id == purchase_id)).all()
     if not found:
         raise NotFound("purchase", purchase_id)

@@ -31,14 +31,10 @@ def show() -> str:
     context.show_cart_units(cart)
     if token is None or cart is None or not cart.lines:
         return render_template("carts/empty.html")
-    settings = context.current_settings()
     planned = plan_cart(
         session,
         token,
-        assumed_shipping=context.assumed_shipping(),
-        currency=context.CURRENCY,
-        country=settings.country,
-        time_limit=settings.plan_seconds,
+        **context.plan_terms(),
     )
     return render_template(
         "carts/show.html",
@@ -60,8 +56,7 @@ def add() -> Response:
     )
     flash(_("It is in your cart."), "cart")
     response = context.go_to(context.local_path(request.form.get("next"), url_for("carts.show")))
-    if new_token:
-        context.remember(response, context.CART_COOKIE, new_token, days=context.CART_DAYS)
+    context.remember_cart(response, new_token)
     context.show_cart_units(cart)
     return response
 

@@ -6,7 +6,6 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 from flask_babel import gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from aggregator.accounts.rate_limits import Limit
 from aggregator.domain.checkouts import Checkout, HandOffState, HandOffStep
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.purchases import OPEN_STATES
@@ -30,22 +29,17 @@ GRANTED_COOKIE = "click2cart_checkouts"
 _MOST_GRANTED = 20
 _DAY = 86_400
 # Each may ask many stores, who are not to be asked on and on through this site.
-_LIMIT = Limit("checkouts", attempts=60, seconds=600)
 _STATES: dict[str, HandOffState] = {"waiting": "waiting", "bought": "bought", "given_up": "given_up"}
 
 
 @pages.post("")
 def create() -> Response:
     """Turn the planned cart into hand-overs."""
-    _count()
-    settings = context.current_settings()
+    context.count_live_check()
     checkout = build_checkout(
         current_session(),
         context.cart_token(),
-        assumed_shipping=context.assumed_shipping(),
-        currency=context.CURRENCY,
-        country=settings.country,
-        time_limit=settings.plan_seconds,
+        **context.plan_terms(),
     )
     return _go_to(checkout.id)
 
@@ -81,7 +75,7 @@ def show(checkout_id: str) -> str:
 @pages.post("/<checkout_id>/check")
 def check(checkout_id: str) -> Response:
     """Have the stores asked for their prices once more."""
-    _count()
+    context.count_live_check()
     check_again(current_session(), context.cart_token(), checkout_id, granted=_granted())
     return _go_to(checkout_id)
 
@@ -89,17 +83,13 @@ def check(checkout_id: str) -> Response:
 @pages.post("/<checkout_id>/replan")
 def replan(checkout_id: str) -> Response:
     """Plan the same cart again with what its stores said, without those named in `without`."""
-    _count()
-    settings = context.current_settings()
+    context.count_live_check()
     granted = _granted()
     checkout = replan_checkout(
         current_session(),
         context.cart_token(),
         checkout_id,
-        assumed_shipping=context.assumed_shipping(),
-        currency=context.CURRENCY,
-        country=settings.country,
-        time_limit=settings.plan_seconds,
+        **context.plan_terms(),
         without_stores=frozenset(request.form.getlist("without")),
         granted=granted,
     )
@@ -150,10 +140,6 @@ def go_on(checkout_id: str, key: str) -> Response:
 def opening_link(step: HandOffStep) -> str | None:
     """Where the big button leads: the link that fills the cart, else the store itself, which adds nothing twice."""
     return web_address(step.handoff.url or step.store_url)
-
-
-def _count() -> None:
-    context.rate_limits().count(current_session(), _LIMIT, context.client() or "")
 
 
 def _checkout(checkout_id: str) -> Checkout:

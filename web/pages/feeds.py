@@ -11,8 +11,7 @@ from aggregator.catalog.price_ages import lowest_price_changes
 from aggregator.catalog.product_details import get_product_detail
 from aggregator.catalog.product_pages import get_price_history
 from aggregator.catalog.search import search_products
-from aggregator.domain.errors import NotFound
-from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.money import Money
 from aggregator.domain.price_history import lowest_line
 from aggregator.domain.products import MovedProduct
@@ -31,8 +30,7 @@ _MOST_ENTRIES = 50
 @pages.get("/products/<public_id>.atom")
 def product(public_id: str) -> Response:
     """Each change of a product's lowest price, the newest first."""
-    if not is_public_id(public_id):
-        raise NotFound("product", public_id)
+    require_public_id("product", public_id)
     session = current_session()
     detail = get_product_detail(session, public_id, assumed_shipping=assumed_shipping())
     if isinstance(detail, MovedProduct):

@@ -41,9 +41,7 @@ def create() -> Response | tuple[str, int]:
     except InvalidInput as error:
         return _form(text=text, problem=str(error)), 400
     response = context.go_to(url_for("pasted_lists.show", list_id=list_id))
-    if new_token:
-        context.remember(response, context.CART_COOKIE, new_token, days=context.CART_DAYS)
-    return response
+    return context.remember_cart(response, new_token)
 
 
 @pages.get("/<list_id>")

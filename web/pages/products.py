@@ -11,8 +11,7 @@ from flask_babel import gettext as _
 from aggregator.accounts.rate_limits import Limit
 from aggregator.catalog.product_pages import get_price_history, get_product_page
 from aggregator.catalog.reviews import report_wrong_match
-from aggregator.domain.errors import NotFound
-from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.products import MovedProduct, OfferView
 from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, moved_to, rate_limits
 from web.db import current_session
@@ -90,7 +89,4 @@ def can_be_bought(offer: OfferView) -> bool:
 
 
 def _id_in(key: str) -> str:
-    public_id = key.partition("-")[0]
-    if not is_public_id(public_id):
-        raise NotFound("product", public_id)
-    return public_id
+    return require_public_id("product", key.partition("-")[0])

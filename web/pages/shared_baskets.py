@@ -58,15 +58,11 @@ def revoke(link_id: str) -> Response:
 @pages.get("/shared/<secret>")
 def show(secret: str) -> Response | tuple[str, int]:
     """The live plan behind a link, for anyone who holds it."""
-    settings = context.current_settings()
     try:
         basket = open_shared_basket(
             current_session(),
             secret,
-            assumed_shipping=context.assumed_shipping(),
-            currency=context.CURRENCY,
-            country=settings.country,
-            time_limit=settings.plan_seconds,
+            **context.plan_terms(),
         )
     except NotFound:
         return render_template("shared_baskets/closed.html"), 404
@@ -108,9 +104,7 @@ def copy(secret: str) -> Response:
     if copied.no_room:
         flash(_("There was no room for: %(titles)s", titles=", ".join(copied.no_room)), "warn")
     response = context.go_to(url_for("carts.show"))
-    if copied.new_token:
-        context.remember(response, context.CART_COOKIE, copied.new_token, days=context.CART_DAYS)
-    return response
+    return context.remember_cart(response, copied.new_token)
 
 
 def _links_page(*, problem: str = "") -> str:

@@ -43,7 +43,7 @@ def create() -> Response | tuple[str, int]:
         made, token = create_wishlist(current_session(), context.cart_token(), request.form.get("name", ""))
     except InvalidInput as error:
         return _page(DEFAULT, problem=str(error)), 400
-    return _remembering(context.go_to(url_for("wishlists.show", list_id=made.id)), token)
+    return context.remember_cart(context.go_to(url_for("wishlists.show", list_id=made.id)), token)
 
 
 @pages.get("/<list_id>")
@@ -63,7 +63,7 @@ def add() -> Response:
     )
     flash(_("It is on your wishlist."), "wishlist")
     there = context.local_path(request.form.get("next"), url_for("wishlists.index"))
-    return _remembering(context.go_to(there), token)
+    return context.remember_cart(context.go_to(there), token)
 
 
 @pages.post("/<list_id>/items/<item_id>/remove")
@@ -141,9 +141,3 @@ def _page(list_id: str, *, problem: str = "") -> str:
         problem=problem,
         fresh_address=url_for("wishlists.shared", secret=fresh[1], _external=True) if is_fresh else None,
     )
-
-
-def _remembering(response: Response, token: str | None) -> Response:
-    if token:
-        context.remember(response, context.CART_COOKIE, token, days=context.CART_DAYS)
-    return response

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from aggregator.domain.checkouts import Cart, CartPlan
 from aggregator.domain.errors import NotFound
-from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
 from aggregator.shopping.account_carts import merge_cart
 from aggregator.shopping.cart_filling import empty_cart
@@ -180,7 +179,7 @@ def add(body: NewItem) -> Response:
 @operation("Change a quantity", body=Quantity, answer=CartTold, current=_held_cart)
 def change(item_id: str, body: Quantity) -> CartTold:
     """Want so many of a line; 0 takes it out."""
-    set_quantity(current_session(), context.cart_token(), _checked(item_id), body.quantity)
+    set_quantity(current_session(), context.cart_token(), item_id, body.quantity)
     return _cart()
 
 
@@ -188,7 +187,7 @@ def change(item_id: str, body: Quantity) -> CartTold:
 @operation("Take out of the cart", status=204, current=_held_cart)
 def remove(item_id: str) -> None:
     """Take a line out."""
-    set_quantity(current_session(), context.cart_token(), _checked(item_id), 0)
+    set_quantity(current_session(), context.cart_token(), item_id, 0)
 
 
 @resources.post("/merge")
@@ -210,7 +209,6 @@ def merge(body: Items) -> Response:
 @operation("Plan the cart", answer=PlanTold, errors=(404,))
 def plan() -> PlanTold:
     """The cheapest way to buy the cart, shipping included, with its proof."""
-    settings = context.current_settings()
     cart = find_cart(current_session(), context.cart_token())
     if cart is None or not cart.lines:
         raise NotFound("plan", "of an empty cart")
@@ -218,10 +216,7 @@ def plan() -> PlanTold:
         plan_cart(
             current_session(),
             context.cart_token(),
-            assumed_shipping=context.assumed_shipping(),
-            currency=context.CURRENCY,
-            country=settings.country,
-            time_limit=settings.plan_seconds,
+            **context.plan_terms(),
         )
     )
 
@@ -229,16 +224,8 @@ def plan() -> PlanTold:
 def _changed(items: list[NewItem], *, status: int) -> Response:
     token, new_token = context.cart_token(), None
     for item in items:
-        cart, made = add_to_cart(current_session(), token, _checked(item.product_id), item.quantity)
+        cart, made = add_to_cart(current_session(), token, item.product_id, item.quantity)
         token, new_token = made or token, made or new_token
         context.show_cart_units(cart)
     response = told_with(CartTold.of(find_cart(current_session(), token)), status)
-    if new_token:
-        context.remember(response, context.CART_COOKIE, new_token, days=context.CART_DAYS)
-    return response
-
-
-def _checked(public_id: str) -> str:
-    if not is_public_id(public_id):
-        raise NotFound("item", public_id)
-    return public_id
+    return context.remember_cart(response, new_token)

@@ -8,7 +8,6 @@ from flask import Blueprint
 
 from aggregator.domain.checkouts import Checkout, HandOffStep
 from aggregator.domain.errors import NotFound
-from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.live_checks import LiveOfferState
 from aggregator.shopping.handoffs import build_checkout, check_again, get_checkout, set_hand_off_state
 from web import context
@@ -113,15 +112,12 @@ class StepState(Given):
 @operation("Hand the cart over", answer=HandOffTold, status=201, errors=(404,))
 def create() -> HandOffTold:
     """Plan the cart and make a step for each store of the plan; the cart stays, and the stores are asked once more."""
-    settings = context.current_settings()
+    context.count_live_check()
     return HandOffTold.of(
         build_checkout(
             current_session(),
             context.cart_token(),
-            assumed_shipping=context.assumed_shipping(),
-            currency=context.CURRENCY,
-            country=settings.country,
-            time_limit=settings.plan_seconds,
+            **context.plan_terms(),
         )
     )
 
@@ -130,15 +126,16 @@ def create() -> HandOffTold:
 @operation("One hand-over", answer=HandOffTold)
 def show(hand_off_id: str) -> HandOffTold:
     """Its steps, and what the stores said of their prices since."""
-    return HandOffTold.of(get_checkout(current_session(), context.cart_token(), _checked(hand_off_id)))
+    return _told(hand_off_id)
 
 
 @resources.post("/<hand_off_id>/check")
 @operation("Ask the stores once more", status=202, answer=HandOffTold)
 def check(hand_off_id: str) -> HandOffTold:
     """A worker looks at the chosen offers again; read the hand-over until `is_checking` is false."""
-    check_again(current_session(), context.cart_token(), _checked(hand_off_id))
-    return show.__wrapped__(hand_off_id)  # type: ignore[attr-defined,no-any-return]  # the view inside the operation
+    context.count_live_check()
+    check_again(current_session(), context.cart_token(), hand_off_id)
+    return _told(hand_off_id)
 
 
 @resources.put("/<hand_off_id>/steps/<step_id>")
@@ -146,14 +143,12 @@ def check(hand_off_id: str) -> HandOffTold:
 def settle(hand_off_id: str, step_id: str, body: StepState) -> HandOffTold:
     """Say what became of one store's step."""
     session, token = current_session(), context.cart_token()
-    checkout = get_checkout(session, token, _checked(hand_off_id))
+    checkout = get_checkout(session, token, hand_off_id)
     if step_id not in {step.id for step in checkout.steps}:
         raise NotFound("step", step_id)
     set_hand_off_state(session, token, step_id, body.state)
-    return HandOffTold.of(get_checkout(session, token, hand_off_id))
+    return _told(hand_off_id)
 
 
-def _checked(public_id: str) -> str:
-    if not is_public_id(public_id):
-        raise NotFound("hand-over", public_id)
-    return public_id
+def _told(hand_off_id: str) -> HandOffTold:
+    return HandOffTold.of(get_checkout(current_session(), context.cart_token(), hand_off_id))

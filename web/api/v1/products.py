@@ -11,8 +11,7 @@ from pydantic import Field
 from aggregator.catalog.product_details import get_product_detail
 from aggregator.catalog.product_pages import get_price_history
 from aggregator.catalog.search import search_products
-from aggregator.domain.errors import NotFound
-from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.products import MovedProduct, PriceSeries, SearchPage
 from web import search_address
 from web.api.operations import Told, operation
@@ -151,7 +150,9 @@ def search(query: ProductQuery) -> SearchResult:
 @operation("One product", answer=ProductWithOffers, also={301: None})
 def show(public_id: str) -> ProductWithOffers | Response:
     """A product with its offers; a merged one's old address leads to the product it is part of now."""
-    detail = get_product_detail(current_session(), _checked(public_id), assumed_shipping=assumed_shipping())
+    detail = get_product_detail(
+        current_session(), require_public_id("product", public_id), assumed_shipping=assumed_shipping()
+    )
     if isinstance(detail, MovedProduct):
         return moved_to(url_for("api_products.show", public_id=detail.id))
     return ProductWithOffers.from_detail(detail)
@@ -161,14 +162,9 @@ def show(public_id: str) -> ProductWithOffers | Response:
 @operation("A product's price history", answer=PriceHistory)
 def prices(public_id: str) -> PriceHistory:
     """What each store asked, and since when; steps, not samples."""
-    series, currency = get_price_history(current_session(), _checked(public_id))
+    require_public_id("product", public_id)
+    series, currency = get_price_history(current_session(), public_id)
     return PriceHistory(currency=currency, stores=[StorePrices.of(one) for one in series])
-
-
-def _checked(public_id: str) -> str:
-    if not is_public_id(public_id):
-        raise NotFound("product", public_id)
-    return public_id
 
 
 def _found(query: ProductQuery) -> SearchPage:

@@ -169,6 +169,4 @@ def remove_from_default(item_id: str) -> None:
 
 def _told(wishlist: Wishlist, token: str | None, status: int) -> Response:
     response = told_with(WishlistTold.of(wishlist), status)
-    if token:
-        context.remember(response, context.CART_COOKIE, token, days=context.CART_DAYS)
-    return response
+    return context.remember_cart(response, token)
