@@ -154,6 +154,12 @@ def test_stores_are_not_asked_on_and_on_through_this_site(browser: Browser, addr
         assert browser.post(address + way).status_code == 429
     assert browser.post("/checkout").status_code == 429
     assert browser.get(address).status_code == 200
+    # The API is no way around it.
+    for way in ("", f"/{address.rsplit('/', 1)[1]}/check"):
+        answer = browser.client.post(
+            f"/api/v1/hand-offs{way}", headers={"X-CSRF-Token": browser.form_token()}
+        )
+        assert answer.status_code == 429
 
 
 def test_affiliate_links_are_told_at_the_link(
