@@ -9,7 +9,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -96,10 +96,22 @@ def set_alert(session: Session, account_id: int, new: NewAlert) -> Alert:
 
 def list_alerts_of(session: Session, account_id: int) -> tuple[Alert, ...]:
     """The account's alerts, the newest first."""
+    return _read_alerts(session, AlertRow.account_id == account_id)
+
+
+def get_alert(session: Session, account_id: int, alert_id: str) -> Alert:
+    """One alert; NotFound for anyone else's."""
+    found = _read_alerts(session, AlertRow.account_id == account_id, AlertRow.public_id == alert_id)
+    if not found:
+        raise NotFound("alert", alert_id)
+    return found[0]
+
+
+def _read_alerts(session: Session, *conditions: ColumnElement[bool]) -> tuple[Alert, ...]:
     rows = session.execute(
         select(AlertRow, *CARD_COLUMNS)
         .join(ProductRow, ProductRow.id == AlertRow.product_id)
-        .where(AlertRow.account_id == account_id)
+        .where(*conditions)
         .order_by(AlertRow.id.desc())
     ).all()
     keys = {key for row in rows for key in row.AlertRow.store_ids}
@@ -125,14 +137,6 @@ def list_alerts_of(session: Session, account_id: int) -> tuple[Alert, ...]:
         )
         for row in rows
     )
-
-
-def get_alert(session: Session, account_id: int, alert_id: str) -> Alert:
-    """One alert; NotFound for anyone else's."""
-    found = next((one for one in list_alerts_of(session, account_id) if one.id == alert_id), None)
-    if found is None:
-        raise NotFound("alert", alert_id)
-    return found
 
 
 def change_alert(
