@@ -21,6 +21,7 @@ from flask import Flask, g
 from flask_babel import Domain, get_locale
 
 from aggregator.settings import Settings
+from web.told_sentences import told_sentences
 
 FOLDER = Path(__file__).parent / "translations"
 # English is what the sentences are written in.
@@ -84,7 +85,7 @@ def read_catalogue(language: str) -> Catalog:
 
 
 def extracted() -> Catalog:
-    """Every sentence of code and templates, with the files that it stands in."""
+    """Every sentence of code and templates, and what is told below, with the files that it stands in."""
     catalogue = Catalog(project="Click2Cart", fuzzy=False)
     found = extract_from_dir(
         Path(__file__).parent,
@@ -95,6 +96,8 @@ def extracted() -> Catalog:
     )
     for name, _line, message, _comments, _context in found:
         catalogue.add(message, locations=[(name, 0)])
+    for sentence, context, name in told_sentences():
+        catalogue.add(sentence, locations=[(name, 0)], context=context)
     return catalogue
 
 

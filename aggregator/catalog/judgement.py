@@ -143,7 +143,7 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
         return None
     # Of very few offers a share means nothing, all of them something.
     is_judged = met >= limits.smallest
-    among = f" of {part}" if part else ""
+    among = f" ({part})" if part else ""
     figures = {"known": met}
     if row.flipped > (limits.currency * met if is_judged else met - 1):
         return Anomaly(
@@ -153,8 +153,8 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
             part=part,
         )
     ways = (
-        (row.risen, f"more than {_times(limits)}", "risen"),
-        (row.fallen, f"fell below a {_part(limits)}", "fallen"),
+        (row.risen, _rise(limits), "risen"),
+        (row.fallen, _fall(limits), "fallen"),
     )
     for moved, way, name in ways:
         if moved > (limits.moved * met if is_judged else met - 1):
@@ -175,12 +175,12 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
     return None
 
 
-def _times(limits: Limits) -> str:
-    return "tripled" if limits.price_factor == 3 else f"rose {limits.price_factor:g}-fold"
+def _rise(limits: Limits) -> str:
+    return "more than tripled" if limits.price_factor == 3 else f"rose more than {limits.price_factor:g}-fold"
 
 
-def _part(limits: Limits) -> str:
-    return "third" if limits.price_factor == 3 else f"{limits.price_factor:g}th"
+def _fall(limits: Limits) -> str:
+    return "fell below a third" if limits.price_factor == 3 else f"fell below a {limits.price_factor:g}th"
 
 
 def _same_price(session: Session, comparison: Comparison, limits: Limits) -> Anomaly | None:
@@ -232,7 +232,10 @@ def _of_first_run(session: Session, comparison: Comparison) -> Iterator[Anomaly]
             yield Anomaly(
                 kind="price_scale",
                 message=f"{off} of {row.met} prices of products that other stores sell as well are more than "
-                f"{_FIRST_FACTOR} times {way} theirs",
+                f"{_FIRST_FACTOR} times above theirs"
+                if way == "above"
+                else f"{off} of {row.met} prices of products that other stores sell as well are more than "
+                f"{_FIRST_FACTOR} times below theirs",
                 figures={"met": row.met, way: off},
             )
             return

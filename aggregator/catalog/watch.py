@@ -98,12 +98,13 @@ def _stale_stores(session: Session, now: datetime, stale_after: int) -> Iterator
         age = now - (row.checked_at or row.created_at)
         if age <= allowed:
             continue
-        words = f"for {_duration(age)}" if row.checked_at else "since it was added"
         yield _Finding(
             kind="store_stale",
             subject=row.slug,
             store_id=row.id,
-            message=f"{row.name} was not read to its end {words}; its prices grow old.",
+            message=f"{row.name} was not read to its end for {_duration(age)}; its prices grow old."
+            if row.checked_at
+            else f"{row.name} was not read to its end since it was added; its prices grow old.",
             figures={"age_seconds": int(age.total_seconds()), "interval_seconds": row.crawl_interval},
         )
 
