@@ -19,6 +19,7 @@ from web import (
     presenters,
     search_place,
     security,
+    told,
     translations,
 )
 from web.pages import (
@@ -88,6 +89,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         errors,
         presenters,
         translations,
+        told,
         pictures,
         category_tree,
         search_place,

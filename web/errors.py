@@ -23,6 +23,7 @@ from aggregator.domain.errors import (
 )
 from aggregator.settings import Settings
 from web.db import roll_back
+from web.told import error_words
 
 _STATUS: tuple[tuple[type[Click2CartError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.BAD_REQUEST),
@@ -86,7 +87,7 @@ def _explained(error: Click2CartError) -> Response:
         # Its words are for the operator: hosts and ports are nobody else's business.
         current_app.logger.error("%s", error)
         return _answer(status, _("Your cart is kept. Try again in a minute."))
-    response = _answer(status, str(error))
+    response = _answer(status, error_words(error))
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -25,6 +25,7 @@ from web import context
 from web.account_area import own_account
 from web.db import current_session
 from web.entering import old_session_token
+from web.told import error_words
 
 pages = Blueprint("account_security", __name__, url_prefix="/account")
 
@@ -153,7 +154,7 @@ def passkey_options() -> Response | tuple[Response, int]:
         _confirm(str(sent.get("present_password", "")) if isinstance(sent, dict) else "")
         options = begin_adding(current_session(), own_account().account_id, context.origin())
     except InvalidInput as error:
-        return jsonify(problem=str(error)), 400
+        return jsonify(problem=error_words(error)), 400
     return Response(options, mimetype="application/json")
 
 
@@ -172,7 +173,7 @@ def add_passkey() -> Response | tuple[Response, int]:
             context.device() or "",
         )
     except InvalidInput as error:
-        return jsonify(problem=str(error)), 400
+        return jsonify(problem=error_words(error)), 400
     flash(_("The passkey is kept. You can sign in with it."), "account")
     return jsonify(next=url_for("account_security.show"))
 

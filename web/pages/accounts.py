@@ -10,6 +10,7 @@ from aggregator.domain.errors import InvalidInput, SecondFactorNeeded
 from web import context
 from web.db import current_session
 from web.entering import ask_second_factor, first_page, forget_account, go_in, old_session_token
+from web.told import error_words
 
 pages = Blueprint("accounts", __name__)
 
@@ -60,7 +61,7 @@ def give_second_factor() -> tuple[str, int] | Response:
             replaces=old_session_token(),
         )
     except InvalidInput as error:
-        return render_template("accounts/sign_in.html", next=next_path, problem=str(error)), 401
+        return render_template("accounts/sign_in.html", next=next_path, problem=error_words(error)), 401
     if token is None:
         return ask_second_factor(challenge, next_path, was_wrong=True)
     return go_in(token, next_path)

@@ -22,6 +22,7 @@ from web import context, probe_words
 from web.db import current_session, roll_back
 from web.operators import account_id, operators_blueprint
 from web.permissions import needs
+from web.told import error_words
 
 pages = operators_blueprint("add_store", __name__, "/operations/add")
 _OPTION = "option."
@@ -58,7 +59,7 @@ def look() -> Response | tuple[str, int]:
         probe_id = request_probe(current_session(), url, account_id=account_id())
     except InvalidInput as error:
         roll_back()
-        return _ask_page(url, problem=str(error)), 400
+        return _ask_page(url, problem=error_words(error)), 400
     return context.go_to(url_for("add_store.show", probe_id=probe_id))
 
 
@@ -89,7 +90,7 @@ def confirm(probe_id: str) -> Response | tuple[str, int]:
         )
     except InvalidInput as error:
         roll_back()
-        return _probe_page(get_probe(session, probe_id), request.form, problem=str(error)), 400
+        return _probe_page(get_probe(session, probe_id), request.form, problem=error_words(error)), 400
     except Conflict:
         # Pressed twice: the page says what came of the first.
         roll_back()

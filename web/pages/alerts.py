@@ -25,6 +25,7 @@ from web import context
 from web.account_area import own_account
 from web.db import current_session
 from web.search_address import read_amount
+from web.told import error_words
 
 pages = Blueprint("alerts", __name__, url_prefix="/alerts")
 
@@ -103,7 +104,7 @@ def tell() -> Response | tuple[str, int]:
             ),
         )
     except InvalidInput as error:
-        return _page(problem=str(error)), 400
+        return _page(problem=error_words(error)), 400
     flash(_("It is kept."), "alert")
     return context.go_to(url_for("alerts.index"))
 

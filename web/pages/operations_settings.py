@@ -19,6 +19,7 @@ from web import context, store_forms
 from web.db import current_session, roll_back
 from web.operators import account_id, operators_blueprint
 from web.permissions import may_do, needs
+from web.told import error_words
 
 pages = operators_blueprint("operations_settings", __name__, "/operations/stores")
 
@@ -55,7 +56,7 @@ def save(slug: str) -> Response | tuple[str, int]:
     except (InvalidInput, Conflict) as error:
         roll_back()
         status = 409 if isinstance(error, Conflict) else 400
-        return _settings_page(slug, form=request.form, problem=str(error)), status
+        return _settings_page(slug, form=request.form, problem=error_words(error)), status
     flash(_("Saved. The next run reads by these settings."), "store")
     return context.go_to(url_for("operations_stores.show", slug=slug))
 
@@ -124,7 +125,7 @@ def _upcoming(fields: Mapping[str, str], seed: str) -> dict[str, object]:
         after = _read_instant(fields.get("after", ""))
         return {"times": wanted.upcoming(after, seed), "schedule": wanted, "problem": None}
     except InvalidInput as error:
-        return {"times": [], "schedule": None, "problem": str(error)}
+        return {"times": [], "schedule": None, "problem": error_words(error)}
 
 
 def _read_instant(given: str) -> datetime:

@@ -27,6 +27,7 @@ from web import context
 from web.db import current_session, roll_back
 from web.operators import account_id, operators_blueprint
 from web.permissions import needs
+from web.told import error_words
 
 pages = operators_blueprint("operations_stores", __name__, "/operations/stores")
 OFFER_RULES = ("currency", "decimal_mark")
@@ -103,7 +104,7 @@ def set_offer_rules(slug: str) -> Response | tuple[str, int]:
             )
     except InvalidInput as error:
         roll_back()
-        return _rules_page(slug, problem=str(error)), 400
+        return _rules_page(slug, problem=error_words(error)), 400
     flash(_("Saved. The next crawl reads by it; what waits in quarantine can be read again now."), "reading")
     return context.go_to(url_for("operations_stores.rules", slug=slug))
 
@@ -124,7 +125,7 @@ def remove(slug: str) -> Response | tuple[str, int]:
         ask_for_removal(current_session(), slug, confirmed_slug=typed, account_id=account_id())
     except InvalidInput as error:
         roll_back()
-        return _removal_page(slug, problem=str(error)), 400
+        return _removal_page(slug, problem=error_words(error)), 400
     flash(_("A worker removes it now, step by step; it disappears from this list when it is done."), "store")
     return context.go_to(url_for("operations.index"))
 
@@ -161,7 +162,9 @@ def import_file() -> tuple[str, int] | str | Response:
         found = import_stores(current_session(), read_export(json.loads(text)), account_id=account_id())
     except InvalidInput as error:
         roll_back()
-        return render_template("operations/import.html", text=text, found=None, problem=str(error)), 400
+        return render_template(
+            "operations/import.html", text=text, found=None, problem=error_words(error)
+        ), 400
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         problem = _("The file is no JSON: %(problem)s", problem=str(error)[:200])
         return render_template("operations/import.html", text=text, found=None, problem=problem), 400

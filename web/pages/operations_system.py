@@ -18,6 +18,7 @@ from web import context
 from web.db import current_session, roll_back
 from web.operators import account_id, back_to, operators_blueprint
 from web.permissions import needs
+from web.told import error_words
 
 pages = operators_blueprint("operations_system", __name__, "/operations")
 _ENTRIES = 60
@@ -96,7 +97,7 @@ def invite_person() -> str | tuple[str, int] | Response:
         token = add_staff(current_session(), email, role, account_id=account_id())
     except InvalidInput as error:
         roll_back()
-        return _people_page(email=email, problem=str(error)), 400
+        return _people_page(email=email, problem=error_words(error)), 400
     if token is None:
         flash(_("%(email)s may do it from now on, signed in as before.", email=email.strip()), "people")
         return context.go_to(url_for("operations_system.people"))
@@ -111,7 +112,7 @@ def remove_person(person_id: str) -> Response | tuple[str, int]:
         take_role(current_session(), person_id, account_id=account_id())
     except Conflict as error:
         roll_back()
-        return _people_page(problem=str(error)), 409
+        return _people_page(problem=error_words(error)), 409
     flash(_("Done. The account stays, without any rights here, and is signed out everywhere."), "people")
     return context.go_to(url_for("operations_system.people"))
 

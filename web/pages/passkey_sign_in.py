@@ -9,6 +9,7 @@ from aggregator.domain.errors import InvalidInput
 from web import context
 from web.db import current_session
 from web.entering import go_in, old_session_token
+from web.told import error_words
 
 pages = Blueprint("passkey_sign_in", __name__)
 
@@ -33,7 +34,7 @@ def sign_in() -> tuple[Response, int] | Response:
             replaces=old_session_token(),
         )
     except InvalidInput as error:
-        return jsonify(problem=str(error)), 401
+        return jsonify(problem=error_words(error)), 401
     next_path = sent.get("next")
     response = go_in(token, next_path if isinstance(next_path, str) else None)
     answer = jsonify(next=response.headers["Location"])

@@ -22,6 +22,7 @@ from web import context
 from web.db import current_session
 from web.pages.carts import read_quantity
 from web.search_place import search_index
+from web.told import error_words
 
 pages = Blueprint("pasted_lists", __name__, url_prefix="/lists")
 
@@ -39,7 +40,7 @@ def create() -> Response | tuple[str, int]:
     try:
         list_id, new_token = paste_list(current_session(), context.cart_token(), text)
     except InvalidInput as error:
-        return _form(text=text, problem=str(error)), 400
+        return _form(text=text, problem=error_words(error)), 400
     response = context.go_to(url_for("pasted_lists.show", list_id=list_id))
     return context.remember_cart(response, new_token)
 

@@ -18,6 +18,7 @@ from web import context, purchase_words
 from web.db import current_session
 from web.printing import pdf_answer
 from web.spreadsheets import csv_answer
+from web.told import error_words
 
 pages = Blueprint("purchases", __name__, url_prefix="/purchases")
 
@@ -61,7 +62,7 @@ def summary_pdf() -> Response:
     try:
         return pdf_answer(_summary(is_pdf=True), "css/printed.css", "click2cart-purchases.pdf")
     except EnvironmentProblem as error:
-        flash(str(error), "warn")
+        flash(error_words(error), "warn")
         return context.go_to(url_for("purchases.summary", year=_year()))
 
 
@@ -82,7 +83,7 @@ def change(purchase_id: str, part_id: str) -> Response | tuple[str, int]:
         try:
             receipt = _receipt()
         except InvalidInput as error:
-            return _page(purchase_id, problem=str(error), problem_part=part_id), 400
+            return _page(purchase_id, problem=error_words(error), problem_part=part_id), 400
         change_part(
             session,
             token,

@@ -18,6 +18,7 @@ from aggregator.shopping.shared_baskets import (
 )
 from web import context, purchase_words
 from web.db import current_session
+from web.told import error_words
 
 pages = Blueprint("shared_baskets", __name__)
 
@@ -42,7 +43,7 @@ def create() -> Response | tuple[str, int]:
             current_session(), context.cart_token(), name=request.form.get("name", ""), days=_DAYS[days]
         )
     except InvalidInput as error:
-        return _links_page(problem=str(error)), 400
+        return _links_page(problem=error_words(error)), 400
     session[_FRESH] = [link.id, secret]  # shown by the next page, then forgotten
     return context.go_to(url_for("shared_baskets.index"))
 

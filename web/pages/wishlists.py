@@ -24,6 +24,7 @@ from aggregator.shopping.wishlists import (
 )
 from web import context
 from web.db import current_session
+from web.told import error_words
 
 pages = Blueprint("wishlists", __name__, url_prefix="/wishlist")
 
@@ -42,7 +43,7 @@ def create() -> Response | tuple[str, int]:
     try:
         made, token = create_wishlist(current_session(), context.cart_token(), request.form.get("name", ""))
     except InvalidInput as error:
-        return _page(DEFAULT, problem=str(error)), 400
+        return _page(DEFAULT, problem=error_words(error)), 400
     return context.remember_cart(context.go_to(url_for("wishlists.show", list_id=made.id)), token)
 
 
@@ -86,7 +87,7 @@ def change(list_id: str) -> Response | tuple[str, int]:
     try:
         rename_wishlist(current_session(), context.cart_token(), list_id, request.form.get("name", ""))
     except InvalidInput as error:
-        return _page(list_id, problem=str(error)), 400
+        return _page(list_id, problem=error_words(error)), 400
     return context.go_to(url_for("wishlists.show", list_id=list_id))
 
 
