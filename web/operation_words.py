@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +71,7 @@ def anomaly_words(kind: str) -> str:
         "yield_collapse": _("Much less could be read"),
         "currency_flip": _("The currency changed"),
         "prices_moved": _("Most prices moved"),
+        "same_price": _("Many prices became one"),
         "price_scale": _("Prices moved by a power of ten"),
         "out_of_stock": _("Most offers are out of stock"),
         "implausible": _("Prices are not plausible"),
@@ -202,11 +202,6 @@ def subject_link(subject: str) -> str | None:
     return url_for(endpoint, **{argument: key})  # type: ignore[arg-type]  # one named argument of the route
 
 
-def figure_words(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The figures that an anomaly or alarm rests on, as (what, how much)."""
-    return [(sentence_of(name), _figure(name, value)) for name, value in figures.items() if value is not None]
-
-
 def size(count: int) -> str:
     """Bytes, as people read them: "1.2 MB"."""
     amount, unit = float(count), "B"
@@ -220,17 +215,3 @@ def size(count: int) -> str:
 def sentence_of(name: str) -> str:
     """A program's word as people read it: "price_scale" -> "Price scale"."""
     return name.replace("_", " ").capitalize()
-
-
-def _figure(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return str(_("yes") if value else _("no"))
-    if isinstance(value, float) and "share" in name and 0 <= value <= 1:
-        return str(format_decimal(round(100 * value, 1), locale=get_locale())) + " %"
-    if isinstance(value, int | float):
-        return str(format_decimal(round(value, 4), locale=get_locale()))
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_figure(str(key), item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_figure(name, item) for item in value[:10])
-    return str(value)[:300]

@@ -6,7 +6,7 @@ from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 
 from aggregator.catalog.alarms import count_open_alarms
-from web import context, operation_words, probe_words, store_health
+from web import context, figure_words, operation_words, probe_words, store_health
 from web.db import current_session
 from web.permissions import may_do
 
@@ -20,7 +20,7 @@ _WORDS = (
     operation_words.alarm_kind_words,
     operation_words.alarm_state_words,
     operation_words.anomaly_words,
-    operation_words.figure_words,
+    figure_words.figure_words,
     operation_words.reason_words,
     operation_words.schedule_words,
     operation_words.audit_words,
@@ -29,6 +29,7 @@ _WORDS = (
     operation_words.stage_words,
     operation_words.subject_link,
     operation_words.trigger_words,
+    probe_words.availability_words,
     probe_words.price_words,
 )
 

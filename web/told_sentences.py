@@ -1,4 +1,4 @@
-"""What the floors below say in English to people: their errors and alarms, for the catalogues to translate.
+"""What the floors below say in English to people, for the catalogues to translate: errors, alarms, evidence.
 
 A use case or a worker raises or writes its sentence once, in English, for commands, mails and programs.
 The sentences are read from the source, so that a new one waits for its translation like one of a page.
@@ -14,13 +14,19 @@ from pathlib import Path
 # The catalogues' context (msgctxt) of what is told below; its gaps are written %(name)s.
 SENTENCE = "told"
 WORD = "told: a word"
-_SOURCE = Path(__file__).parents[1] / "aggregator"
-# Commands, the embedded servers and basket files speak to terminals and programs alone.
-_FOLDERS = ("accounts", "catalog", "domain", "fetching", "shopping")
-_NOT_ON_PAGES = {"basket_files.py", "carts.py", "search_index.py", "imports.py", "exchange_rates.py"}
-_ERRORS = {
+_SOURCE = Path(__file__).parents[1]
+_READ = (
+    "aggregator/accounts", "aggregator/catalog", "aggregator/domain", "aggregator/fetching", "aggregator/shopping",
+    "matcher/comparison.py", "matcher/context.py", "matcher/engines/local.py", "matcher/explanation.py",
+)  # fmt: skip
+# These speak to terminals and programs alone.
+_LEFT_OUT = {
+    "aggregator/catalog/exchange_rates.py", "aggregator/catalog/imports.py", "aggregator/catalog/search_index.py",
+    "aggregator/domain/carts.py", "aggregator/shopping/basket_files.py",
+}  # fmt: skip
+_SPEAKING = {
     "InvalidInput", "Conflict", "FetchRefused", "FetchFailed", "UnreadableAnswer", "UnreadablePrice", "Anomaly",
-    "raise_alarm", "_Finding", "__init__",
+    "raise_alarm", "_Finding", "__init__", "Evidence", "_percent_bands",
 }  # fmt: skip
 _KEYWORDS = {None, "message", "remedy"}
 # Functions that word a part of such a sentence.
@@ -29,11 +35,11 @@ _SAYING = {"_duration", "_rise", "_fall"}
 
 def told_sentences() -> Iterator[tuple[str, str, str]]:
     """Each as (sentence or word, its context, the file that it stands in)."""
-    for folder in _FOLDERS:
-        for path in sorted((_SOURCE / folder).rglob("*.py")):
-            if path.name in _NOT_ON_PAGES and path.parent.name in _FOLDERS:
-                continue
-            yield from _of_module(ast.parse(path.read_text("utf-8")), f"../aggregator/{folder}/{path.name}")
+    for place in _READ:
+        for path in [_SOURCE / place] if place.endswith(".py") else sorted((_SOURCE / place).rglob("*.py")):
+            name = path.relative_to(_SOURCE).as_posix()
+            if name not in _LEFT_OUT:
+                yield from _of_module(ast.parse(path.read_text("utf-8")), f"../{name}")
 
 
 def _of_module(tree: ast.Module, name: str) -> Iterator[tuple[str, str, str]]:
@@ -54,12 +60,17 @@ def _of_module(tree: ast.Module, name: str) -> Iterator[tuple[str, str, str]]:
 def _said(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """What an error, an alarm, a kept problem or a length of time says, with its context."""
     match node:
+        case ast.Dict(values=values):
+            # A comparison's levels, each with its sentence.
+            yield from ((SENTENCE, value) for value in values if _is_whole(value))
+        case ast.Assign(targets=[ast.Subscript()], value=value) if _is_whole(value):
+            yield SENTENCE, value
         case ast.Call(func=function):
             called = getattr(function, "id", getattr(function, "attr", ""))
             for keyword, value in _arguments(node):
-                if called == "NotFound" or (called in _ERRORS and keyword == "place"):
+                if called == "NotFound" or (called in _SPEAKING and keyword == "place"):
                     yield WORD, value
-                elif called in _ERRORS and keyword in _KEYWORDS:
+                elif called in _SPEAKING and keyword in _KEYWORDS:
                     yield SENTENCE, value
         case ast.Assign(targets=[target], value=value):
             pairs = [(target, value)]
@@ -71,6 +82,12 @@ def _said(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             yield from ((SENTENCE, value) for value in returned if value is not None)
 
 
+def _is_whole(value: ast.expr) -> bool:
+    """Whether it begins (with a capital or a gap) and ends as a sentence does."""
+    text = next(_texts(value, {}), "")
+    return text.endswith(".") and (text[0].isupper() or text.startswith("%("))
+
+
 def _arguments(call: ast.Call) -> Iterator[tuple[str | None, ast.expr]]:
     yield from ((None, value) for value in call.args)
     yield from ((keyword.arg, keyword.value) for keyword in call.keywords)
@@ -80,7 +97,7 @@ def _texts(value: ast.expr, constants: dict[str, ast.expr]) -> Iterator[str]:
     """The texts that an expression can be, with a gap for each value in them."""
     match value:
         case ast.Constant(value=str(text)):
-            yield text
+            yield re.sub(r"\{(\w+)\}", r"%(\1)s", text) if text.endswith(".") else text
         case ast.JoinedStr(values=parts):
             names: list[str] = []
             yield "".join(
@@ -110,7 +127,7 @@ def _gap(part: ast.expr, names: list[str]) -> str:
 def _is_sentence(text: str) -> bool:
     """Several words, some of them ours: not a code, an option or nothing but gaps."""
     ours = re.sub(r"%\(\w+\)s", "", text)
-    return " " in text and re.search(r"[a-z]{2}", ours) is not None
+    return " " in text and re.search(r"[A-Za-z]{2}", ours) is not None and len(ours.replace(" ", "")) > 2
 
 
 def _is_word(text: str) -> bool:
