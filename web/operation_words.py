@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from babel.dates import format_skeleton
 from babel.numbers import format_decimal
 from flask import url_for
 from flask_babel import get_locale
@@ -31,6 +32,11 @@ def schedule_words(schedule: Schedule) -> str:
             zone=schedule.timezone,
         )
     return str(said)
+
+
+def planned_time(at: datetime) -> str:
+    """A time of a schedule in its own zone: "Sun, Mar 28, 2027, 03:00"."""
+    return f"{format_skeleton('yMMMEd', at, locale=get_locale())}, {at:%H:%M}"
 
 
 def trigger_words(trigger: str) -> str:

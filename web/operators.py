@@ -21,6 +21,7 @@ _WORDS = (
     operation_words.alarm_state_words,
     operation_words.anomaly_words,
     figure_words.figure_words,
+    operation_words.planned_time,
     operation_words.reason_words,
     operation_words.schedule_words,
     operation_words.audit_words,

@@ -25,6 +25,7 @@ from aggregator.catalog.stores import get_store_summary, list_runs
 from aggregator.domain.errors import InvalidInput
 from web import context
 from web.db import current_session, roll_back
+from web.operation_words import reason_words
 from web.operators import account_id, operators_blueprint
 from web.permissions import needs
 from web.told import error_words
@@ -187,10 +188,12 @@ def _removal_page(slug: str, *, problem: str | None = None) -> str:
 
 def _rules_page(slug: str, *, problem: str | None = None) -> str:
     session = current_session()
+    offer_rules = get_offer_rules(session, slug)
     return render_template(
         "operations/rules.html",
         store=get_store_summary(session, slug),
         rules=get_reading_rules(session, slug),
-        offer_rules=get_offer_rules(session, slug),
+        offer_rules=offer_rules,
+        ignored=", ".join(reason_words(reason) for reason in sorted(offer_rules.ignored)),
         problem=problem,
     )
