@@ -143,12 +143,12 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
         return None
     # Of very few offers a share means nothing, all of them something.
     is_judged = met >= limits.smallest
-    among = f" ({part})" if part else ""
+    about = f"{part}: " if part else ""
     figures = {"known": met}
     if row.flipped > (limits.currency * met if is_judged else met - 1):
         return Anomaly(
             kind="currency_flip",
-            message=f"the currency changed for {row.flipped} of {met} known offers{among}",
+            message=f"{about}the currency changed for {row.flipped} of {met} known offers",
             figures={**figures, "flipped": row.flipped},
             part=part,
         )
@@ -160,7 +160,7 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
         if moved > (limits.moved * met if is_judged else met - 1):
             return Anomaly(
                 kind="prices_moved",
-                message=f"{moved} of {met} known prices{among} {way}",
+                message=f"{about}{moved} of {met} known prices {way}",
                 figures={**figures, name: moved},
                 part=part,
             )
@@ -168,7 +168,7 @@ def _moved(row: Any, met: int, limits: Limits, *, part: str = "") -> Anomaly | N
     if is_judged and gone_out > limits.sold_out * met:
         return Anomaly(
             kind="out_of_stock",
-            message=f"{gone_out} of {met} known offers{among} went out of stock at once",
+            message=f"{about}{gone_out} of {met} known offers went out of stock at once",
             figures={**figures, "sold_out": gone_out},
             part=part,
         )
