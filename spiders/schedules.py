@@ -40,11 +40,13 @@ def propose_schedule(
     seconds = requests * max(crawl_delay, _LEAST_GAP)
     longer = [step for step in _STEPS if step > usual_interval]
     interval = next((step for step in (usual_interval, *longer) if seconds <= step * _SHARE), _STEPS[-1])
-    pace = f"{max(crawl_delay, _LEAST_GAP):g} s apart"
     if requests == 1:
         return Schedule(interval, 1, "one request reads it all")
+    gap = max(crawl_delay, _LEAST_GAP)
     return Schedule(
-        interval, requests, f"a reading takes about {requests:,} requests, {pace}: {_duration(seconds)}"
+        interval,
+        requests,
+        f"a reading takes about {requests:,} requests, {gap:g} s apart: {_duration(seconds)}",
     )
 
 

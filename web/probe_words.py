@@ -41,6 +41,16 @@ def confidence_words(confidence: float) -> Words:
     return Words(_("not sure"), "warn")
 
 
+def robots_words(robots: str) -> str:
+    """Whether robots.txt lets the store be read."""
+    words = {
+        "allowed": _("allows it"),
+        "disallowed": _("forbids it"),
+        "unreachable": _("cannot be read, so nothing is fetched"),
+    }
+    return str(words.get(robots, robots))
+
+
 def source_words(kind: str) -> str:
     """Where offers are read from."""
     words = {

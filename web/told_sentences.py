@@ -18,6 +18,7 @@ _SOURCE = Path(__file__).parents[1]
 _READ = (
     "aggregator/accounts", "aggregator/catalog", "aggregator/domain", "aggregator/fetching", "aggregator/shopping",
     "matcher/comparison.py", "matcher/context.py", "matcher/engines/local.py", "matcher/explanation.py",
+    "spiders/schedules.py",
 )  # fmt: skip
 # These speak to terminals and programs alone.
 _LEFT_OUT = {
@@ -26,7 +27,7 @@ _LEFT_OUT = {
 }  # fmt: skip
 _SPEAKING = {
     "InvalidInput", "Conflict", "FetchRefused", "FetchFailed", "UnreadableAnswer", "UnreadablePrice", "Anomaly",
-    "raise_alarm", "_Finding", "__init__", "Evidence", "_percent_bands",
+    "raise_alarm", "_Finding", "__init__", "Evidence", "Schedule", "_percent_bands",
 }  # fmt: skip
 _KEYWORDS = {None, "message", "remedy"}
 # Functions that word a part of such a sentence.

@@ -35,6 +35,7 @@ def words() -> dict[str, object]:
         probe_words.hand_off_words,
         probe_words.confidence_words,
         probe_words.interval_words,
+        probe_words.robots_words,
         probe_words.source_words,
         probe_words.price_words,
         probe_words.availability_words,
