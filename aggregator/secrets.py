@@ -75,6 +75,11 @@ def derived_key(settings: Settings, purpose: str) -> bytes:
     return _derive(secret_key(settings), purpose)
 
 
+def derived_keys(settings: Settings, purpose: str) -> tuple[bytes, ...]:
+    """The derived key of today, then those of the previous secrets."""
+    return tuple(_derive(key, purpose) for key in (secret_key(settings), *previous_keys(settings)))
+
+
 def previous_keys(settings: Settings) -> tuple[str, ...]:
     """Secrets that something may still be sealed with: the setting's, and those that a rotation left in the file."""
     return (*settings.previous_secret_keys, *_kept_keys(settings))
@@ -127,8 +132,8 @@ def _derive(secret: str, purpose: str) -> bytes:
 
 def _fernet(settings: Settings, purpose: str) -> MultiFernet:
     """Seals with today's key, opens what any key so far has sealed."""
-    keys = (secret_key(settings), *previous_keys(settings))
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, purpose))) for key in keys])
+    keys = derived_keys(settings, purpose)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +172,7 @@ class PersonalSecrets:
     @classmethod
     def from_settings(cls, settings: Settings) -> PersonalSecrets:
         """With keys derived from this installation's secret, and from the previous ones for reading."""
-        keys = (secret_key(settings), *previous_keys(settings))
-        return cls(_fernet(settings, "personal data"), tuple(_derive(key, "personal index") for key in keys))
+        return cls(_fernet(settings, "personal data"), derived_keys(settings, "personal index"))
 
     def seal(self, text: str) -> str:
         """Encrypted and authenticated (Fernet)."""

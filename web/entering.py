@@ -6,11 +6,13 @@ from flask import Response, flash, g, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from aggregator.accounts.profiles import set_language
 from aggregator.accounts.roles import may
 from aggregator.accounts.sessions import find_signed_in
 from aggregator.shopping.guest_merging import GuestTokens, merge_guest
 from web import context
 from web.db import current_session
+from web.presenters import spoken_language
 
 
 def go_in(session_token: str, next_path: str | None) -> Response:
@@ -18,6 +20,7 @@ def go_in(session_token: str, next_path: str | None) -> Response:
     account = find_signed_in(current_session(), session_token)
     assert account is not None
     guest = GuestTokens(cart=context.guest_cart_token())
+    set_language(current_session(), account.account_id, spoken_language(), only_first=True)
     merged = merge_guest(current_session(), context.current_settings(), account.account_id, guest)
     # A token that somebody planted here before must be good for nothing now (session fixation).
     session.clear()

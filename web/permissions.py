@@ -47,6 +47,8 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "alerts": "account",
         "alerts.stop_form": "anyone",  # the link in the mail is the key
         "alerts.stop": "anyone",
+        "alert_channels": "account",
+        "alert_channels.feed": "anyone",  # its address is the key
         "accounts": "anyone",
         "registration": "anyone",
         "phone_sign_in": "anyone",
@@ -69,6 +71,7 @@ AUDIENCES: Mapping[str, Audience] = MappingProxyType(
         "api_purchases": "anyone",
         "api_wishlists": "anyone",
         "api_alerts": "account",
+        "api_alert_channels": "account",
         "api_auth": "anyone",
         "api_auth.me": "account",
     }
@@ -83,6 +86,7 @@ API_SCOPES: Mapping[str, str] = MappingProxyType(
         "api_purchases": "purchases",
         "api_wishlists": "wishlists",
         "api_alerts": "alerts",
+        "api_alert_channels": "alerts",
     }
 )
 

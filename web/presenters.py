@@ -93,6 +93,11 @@ def money(value: Money | None) -> str:
     """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
     return "" if value is None else _shown(value, str(get_locale() or "en"))
 
+def spoken_language() -> str:
+    """The visitor's language without its region: "en"."""
+    return page_language().partition("-")[0]
+
+
 
 # A page shows the same few amounts again and again, and CLDR's rules are slow to follow.
 @lru_cache(maxsize=20_000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from aggregator.catalog.alarms import take_untold_alarms
 from aggregator.catalog.watch import watch
 from aggregator.db.session import Sessions
 from aggregator.domain.errors import NotDelivered
-from aggregator.domain.notices import Channel, Notice
+from aggregator.domain.notices import Notice
 from aggregator.fetching import Fetcher
 from aggregator.notifications.alarm_messages import alarm_notices
 from aggregator.notifications.mail import MailServer
@@ -26,13 +25,10 @@ from aggregator.notifications.outbox import (
     put_notices,
     take_due_notices,
 )
-from aggregator.notifications.sms import SmsGateway
-from aggregator.notifications.webhooks import WebhookSender
 from aggregator.settings import Settings
+from workers.senders import Senders, senders_of
 
 log = logging.getLogger("click2cart.notices")
-
-Senders = Mapping[Channel, Callable[[Notice], None]]
 
 _A_ROUND = 25
 _HOLD = timedelta(minutes=3)
@@ -65,13 +61,9 @@ def deliver_notices(settings: Settings, sessions: Sessions) -> tuple[int, int]:
     sent = failed = 0
     with (
         MailServer(settings) as mail,
-        Fetcher(settings, obey_robots=False) as fetcher,
+        Fetcher(settings, obey_robots=False, keep_gaps=False) as fetcher,
     ):
-        senders: Senders = {
-            "mail": keep_in_inbox if settings.has_inbox else mail.send,
-            "sms": keep_in_inbox if settings.has_inbox else SmsGateway(settings, fetcher).send,
-            "webhook": WebhookSender(settings, fetcher).send,
-        }
+        senders = senders_of(settings, sessions, mail, fetcher)
         while True:
             with sessions.begin() as session:
                 notices = take_due_notices(session, limit=_A_ROUND, hold=_HOLD)
@@ -86,10 +78,6 @@ def deliver_notices(settings: Settings, sessions: Sessions) -> tuple[int, int]:
                     sent += 1
                 else:
                     failed += 1
-
-
-def keep_in_inbox(notice: Notice) -> None:
-    """The demo sends nothing: its inbox page shows the notice itself."""
 
 
 def _deliver(sessions: Sessions, notice: Notice, senders: Senders, *, forget_secrets: bool) -> bool:

@@ -40,10 +40,11 @@ def ask_mail_change(
     (limits or RateLimits()).count(session, _CHANGES, str(account_id))
     is_taken = session.scalar(select(exists().where(AccountRow.email == address)))
     token = put_token(session, "change_mail", address, account_id=account_id)
+    language = session.scalar(select(AccountRow.language).where(AccountRow.id == account_id))
     if is_taken:
-        letters.mail_address_taken(session, settings, address)
+        letters.mail_address_taken(session, settings, address, language=language)
     else:
-        letters.mail_address_change(session, settings, address, token)
+        letters.mail_address_change(session, settings, address, token, language=language)
 
 
 def is_mail_change(session: Session, token: str) -> bool:

@@ -118,7 +118,7 @@ def finish_adding(
     )
     audit.record(session, account_id, "account.passkey_added", public_id_of(session, account_id))
     email = session.scalars(select(AccountRow.email).where(AccountRow.id == account_id)).one()
-    letters.mail_security_change(session, settings, email, "A passkey was added to your account")
+    letters.mail_security_change(session, settings, email, "passkey_added")
 
 
 def remove_passkey(session: Session, account_id: int, passkey_id: str) -> None:

@@ -80,9 +80,7 @@ def confirm_phone(session: Session, settings: Settings, account_id: int, token: 
     ).all()
     for former in had:
         _set_phone(session, former.id, None, None)
-        letters.mail_security_change(
-            session, settings, former.email, "Another account proved to have your phone number"
-        )
+        letters.mail_security_change(session, settings, former.email, "phone_is_anothers")
     _set_phone(session, account_id, row.phone_sealed, secrets_.index(number))
     audit.record(session, account_id, "account.phone_set", public_id_of(session, account_id))
     return True
@@ -166,7 +164,7 @@ def _send(
     )
     # The same work where nobody has the number, so that the time tells nothing; only then nothing comes of it.
     with session.begin_nested() as message:
-        letters.send_code(session, number, code, lives=CODE_LIFETIME)
+        letters.send_code(session, number, code, lives=CODE_LIFETIME, account_id=account_id)
         if not is_sent:
             message.rollback()
     return token

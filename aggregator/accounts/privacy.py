@@ -31,14 +31,19 @@ Export = Callable[[Session, Settings, int], Any]
 
 def _profile(session: Session, settings: Settings, account_id: int) -> dict[str, Any]:
     row = session.execute(
-        select(AccountRow.public_id, AccountRow.email, AccountRow.name, AccountRow.created_at).where(
-            AccountRow.id == account_id
-        )
+        select(
+            AccountRow.public_id,
+            AccountRow.email,
+            AccountRow.name,
+            AccountRow.language,
+            AccountRow.created_at,
+        ).where(AccountRow.id == account_id)
     ).one()
     return {
         "id": row.public_id,
         "email": row.email,
         "name": row.name,
+        "language": row.language,
         "phone": find_phone(session, settings, account_id),
         "picture": _as_data_address(find_picture(session, account_id)),
         "second_factor": second_factor_state(session, account_id).is_on,
@@ -62,8 +67,8 @@ def _activity(session: Session, settings: Settings, account_id: int) -> list[dic
 def _mails(session: Session, settings: Settings, account_id: int) -> list[dict[str, Any]]:
     email = session.scalar(select(AccountRow.email).where(AccountRow.id == account_id))
     rows = session.execute(
-        select(NoticeRow.created_at, NoticeRow.topic, NoticeRow.state)
-        .where(NoticeRow.recipient == email)
+        select(NoticeRow.created_at, NoticeRow.topic, NoticeRow.channel, NoticeRow.state)
+        .where((NoticeRow.recipient == email) | (NoticeRow.account_id == account_id))
         .order_by(NoticeRow.id)
     )
     return [dict(row._mapping) for row in rows]

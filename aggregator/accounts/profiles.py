@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,12 @@ def set_name(session: Session, account_id: int, name: str) -> None:
     """How the account is called; nothing takes the name away."""
     shown = clean_text(name, 100) or None
     session.execute(update(AccountRow).where(AccountRow.id == account_id).values(name=shown))
+
+
+def set_language(session: Session, account_id: int, language: str, *, only_first: bool = False) -> None:
+    """What the account is written to in, such as "de"; with `only_first` one that was known already stays."""
+    known = AccountRow.language.is_(None) if only_first else true()
+    session.execute(update(AccountRow).where(AccountRow.id == account_id, known).values(language=language))
 
 
 def set_picture(session: Session, account_id: int, content: bytes) -> None:

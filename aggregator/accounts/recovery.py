@@ -28,8 +28,11 @@ def ask_recovery(
     *,
     client: str | None = None,
     limits: RateLimits | None = None,
+    language: str | None = None,
 ) -> None:
     """Mail a link that sets a new password; an address without an account is mailed that it has none.
+
+    In the account's language, or else in `language`, that of who asks.
 
     The same answer after the same work for both. Raises InvalidInput for what is no address, and TooManyAttempts.
     """
@@ -43,9 +46,9 @@ def ask_recovery(
     )
     token = put_token(session, "recover", address, account_id=account_id)
     if account_id is None:
-        letters.mail_nothing_to_recover(session, settings, address)
+        letters.mail_nothing_to_recover(session, settings, address, language=language)
     else:
-        letters.mail_recovery(session, settings, address, token)
+        letters.mail_recovery(session, settings, address, token, language=language)
 
 
 def is_recovery(session: Session, token: str) -> bool:
@@ -74,5 +77,5 @@ def recover(
     set_password(session, row.account_id, password)
     row.used_at = datetime.now(UTC)
     session.flush()
-    letters.mail_security_change(session, settings, row.email, "A new password was set for your account")
+    letters.mail_security_change(session, settings, row.email, "password_set")
     return enter(session, row.account_id, by="mail", device=device, replaces=replaces)

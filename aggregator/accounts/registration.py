@@ -35,12 +35,13 @@ def register(
     browser_secret: str,
     client: str | None = None,
     limits: RateLimits | None = None,
+    language: str | None = None,
 ) -> None:
     """Ask for an account: a mail goes to the address, and nothing else happens until its link is used.
 
     The same answer after the same work whether the address has an account or not: one that has is mailed that it has.
-    `browser_secret` is what the asking browser holds, see `activate`. Raises InvalidInput for an unusable address or
-    password, and TooManyAttempts.
+    `browser_secret` is what the asking browser holds, see `activate`; `language` is what it speaks. Raises InvalidInput
+    for an unusable address or password, and TooManyAttempts.
     """
     address = read_mail_address(email)
     password_hash = passwords.hash_password(password)
@@ -60,9 +61,9 @@ def register(
         browser_hash=token_hash(browser_secret),
     )
     if known is None:
-        letters.mail_activation(session, settings, address, token)
+        letters.mail_activation(session, settings, address, token, language=language)
     else:
-        letters.mail_already_registered(session, settings, address)
+        letters.mail_already_registered(session, settings, address, language=language)
 
 
 def needs_password(session: Session, token: str, *, browser_secret: str | None) -> bool:

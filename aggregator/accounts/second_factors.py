@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import pyotp
 from sqlalchemy import delete, func, insert, select, update
@@ -86,7 +87,7 @@ def confirm_totp(session: Session, settings: Settings, account_id: int, code: st
         update(AccountRow).where(AccountRow.id == account_id).values(totp_confirmed_at=datetime.now(UTC))
     )
     codes = make_recovery_codes(session, account_id)
-    _tell(session, settings, account_id, "account.second_factor_on", "A second factor was turned on")
+    _tell(session, settings, account_id, "second_factor_on")
     return codes
 
 
@@ -109,7 +110,7 @@ def turn_off(session: Session, settings: Settings, account_id: int) -> None:
         .values(totp_sealed=None, totp_confirmed_at=None, totp_last_step=None)
     )
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == account_id))
-    _tell(session, settings, account_id, "account.second_factor_off", "The second factor was turned off")
+    _tell(session, settings, account_id, "second_factor_off")
 
 
 def finish_sign_in(
@@ -195,7 +196,12 @@ def _recovery_hash(account_id: int, code: str) -> bytes:
     return hashlib.sha256(f"{account_id}:{code}".encode()).digest()
 
 
-def _tell(session: Session, settings: Settings, account_id: int, action: str, words: str) -> None:
+def _tell(
+    session: Session,
+    settings: Settings,
+    account_id: int,
+    change: Literal["second_factor_on", "second_factor_off"],
+) -> None:
     email = session.scalars(select(AccountRow.email).where(AccountRow.id == account_id)).one()
-    letters.mail_security_change(session, settings, email, words)
-    audit.record(session, account_id, action, public_id_of(session, account_id))
+    letters.mail_security_change(session, settings, email, change)
+    audit.record(session, account_id, f"account.{change}", public_id_of(session, account_id))

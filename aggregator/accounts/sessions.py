@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from aggregator.accounts.tokens import new_token, token_hash
@@ -16,6 +16,7 @@ from aggregator.db.models import (
     AccountRow,
     AccountSessionRow,
     AppSignInRow,
+    PushSubscriptionRow,
 )
 from aggregator.domain.errors import NotFound, SecondFactorNeeded
 from aggregator.domain.identifiers import new_public_id
@@ -191,7 +192,10 @@ def sign_out(session: Session, session_token: str | None) -> None:
 
 
 def sign_out_everywhere(session: Session, account_id: int, *, keep_session_token: str | None = None) -> int:
-    """End every session of the account, but the one to keep, and every app's; returns how many browsers' ended."""
+    """End every session of the account, but the one to keep, and every app's; returns how many browsers' ended.
+
+    No browser shows the account's notices any more: which of them was whose cannot be told.
+    """
     kept = token_hash(keep_session_token) if keep_session_token else b""
     now = datetime.now(UTC)
     ended = session.execute(
@@ -206,6 +210,7 @@ def sign_out_everywhere(session: Session, account_id: int, *, keep_session_token
         .where(AppSignInRow.account_id == account_id, AppSignInRow.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+    session.execute(delete(PushSubscriptionRow).where(PushSubscriptionRow.account_id == account_id))
     # Nor may a sign-in that was begun with the old proofs be finished.
     session.execute(
         update(AccountChallengeRow)

@@ -11,6 +11,7 @@ from aggregator.db.session import database
 from aggregator.secrets import forget_previous_keys, previous_keys, replace_key
 from aggregator.settings import Settings
 from aggregator.shopping.account_carts import reseal_account_carts
+from aggregator.shopping.alert_channels import reseal_alert_channels
 
 
 @click.group()
@@ -37,7 +38,7 @@ def rotate(new_key: bool | None, forget: bool, as_json: bool) -> None:
     with database(settings) as sessions, sessions.begin() as session:
         resealed = {
             "stores": reseal_store_secrets(session, settings),
-            "personal": reseal_personal_data(session, settings),
+            "personal": reseal_personal_data(session, settings) + reseal_alert_channels(session, settings),
             "carts": reseal_account_carts(session, settings),
         }
     if forget:

@@ -11,6 +11,7 @@ Click2CartError                 anything we can explain in one line
 ├── EnvironmentProblem          this machine or a server it needs: port, disk, database         exit 2, HTTP 503
 │   └── SchemaMismatch          the database is newer or older than this program
 ├── NotDelivered                a notice could not be handed over                              retryable unless final
+│   └── RecipientGone           nothing is to be sent there again
 └── StoreError                  a store could not be read
     ├── FetchRefused            our own guard or the store's robots.txt forbids the address
     ├── FetchFailed             the network or the server failed                                retryable
@@ -104,6 +105,13 @@ class NotDelivered(Click2CartError):
         self.recipient, self.problem, self.is_final = recipient, problem, is_final
         self.retryable = not is_final
         super().__init__(f"{recipient}: {problem}")
+
+
+class RecipientGone(NotDelivered):
+    """The recipient is there no more: nothing is to be sent to it again."""
+
+    def __init__(self, recipient: str, problem: str) -> None:
+        super().__init__(recipient, problem, is_final=True)
 
 
 class StoreError(Click2CartError):

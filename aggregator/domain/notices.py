@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-Channel = Literal["mail", "webhook", "sms"]
+Channel = Literal["mail", "webhook", "sms", "push", "messenger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
     """A message to be sent. Of several with one `dedupe_key` the first is sent, the others are not kept.
 
-    `content` is {"subject", "text", "html"} for a mail, {"text"} for an SMS, and the JSON document for a webhook; with
-    "expires_at" (seconds since 1970) it is not sent any more from then on. `topic` names what it is about ("alarms");
-    `recipient` is a mail address, a phone number or a web address.
+    `content` is {"subject", "text", "html"} for a mail, {"text"} for an SMS, {"title", "text"} for a messenger,
+    {"title", "text", "url", "tag"} for a browser, and the JSON document for a webhook; with "expires_at" (seconds since
+    1970) it is not sent any more from then on. `topic` names what it is about ("alarms"); `recipient` is a mail
+    address, a phone number, a web address, or the id of what an account subscribed with. `account_id` is whom it is
+    for: it goes with the account.
     """
 
     topic: str
@@ -24,6 +26,7 @@ class NewNotice:
     recipient: str
     dedupe_key: str
     content: Mapping[str, Any]
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Notice:
     content: Mapping[str, Any]
     attempts: int
     created_at: datetime
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ class Fetcher:
 
     `budget` is the most requests it will make, robots.txt and redirects included. `within` is how many seconds from
     now all of them must be over, waiting included: then nothing is asked twice, and what comes later fails at once.
+    Without `keep_gaps` two requests to one host need no rest between them: what is handed over is no crawl.
     `transport` and `sleep` are there for tests; a fetcher with its own transport keeps its own robots rules, too.
     """
 
@@ -97,6 +98,7 @@ class Fetcher:
         settings: Settings,
         *,
         obey_robots: bool = True,
+        keep_gaps: bool = True,
         budget: int | None = None,
         within: float | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -114,6 +116,7 @@ class Fetcher:
         self._deadline = Deadline()
         self._throttles: dict[str, AutoThrottle] = {}
         self._obeys_robots = obey_robots
+        self._keeps_gaps = keep_gaps
         self._budget = budget
         self._ends_at = _NEVER if within is None else time.monotonic() + within
         self._politeness = politeness or (Politeness() if transport else SHARED_POLITENESS)
@@ -190,6 +193,18 @@ class Fetcher:
         """
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return self._post(url, "application/json", body, headers, max_bytes, max_seconds)
+
+    def post_bytes(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 100_000,
+        max_seconds: float = 60.0,
+    ) -> Answer:
+        """As `post_json`, with bytes that are no text to us: what is encrypted for whoever reads it."""
+        return self._post(url, "application/octet-stream", body, headers, max_bytes, max_seconds)
 
     def post_form(
         self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str] | None = None
@@ -384,9 +399,9 @@ class Fetcher:
     def _send(self, url: str, address: WebAddress, question: _Question, max_seconds: float) -> httpx.Response:
         if self._budget is not None and self.requests >= self._budget:
             raise FetchRefused(url, f"the budget of {self._budget} requests is used up")
-        is_own = self._guard.is_allowed_private(address)
-        throttle = self._throttles.setdefault(address.authority, AutoThrottle(is_own=is_own))
-        wait = self._politeness.turn(address, self._politeness.gap(address, is_own=is_own))
+        needs_no_gap = self._guard.is_allowed_private(address) or not self._keeps_gaps
+        throttle = self._throttles.setdefault(address.authority, AutoThrottle(is_own=needs_no_gap))
+        wait = self._politeness.turn(address, self._politeness.gap(address, is_own=needs_no_gap))
         wait = max(wait, throttle.gap)
         left = self._ends_at - time.monotonic() - wait
         if left <= 0:

@@ -35,6 +35,7 @@ def put_notices(session: Session, notices: Iterable[NewNotice]) -> int:
             "topic": notice.topic,
             "channel": notice.channel,
             "recipient": notice.recipient,
+            "account_id": notice.account_id,
             "dedupe_key": notice.dedupe_key,
             "content": dict(notice.content),
         }
@@ -85,6 +86,7 @@ def take_due_notices(session: Session, *, limit: int, hold: timedelta) -> list[N
             content=row.content,
             attempts=row.attempts,
             created_at=row.created_at,
+            account_id=row.account_id,
         )
         for row in rows
     ]
@@ -133,13 +135,16 @@ def put_back(session: Session, notice: Notice) -> None:
 def outbox_state(session: Session) -> OutboxState:
     """The outbox in figures, in one query; of what was given up, the last day."""
     is_waiting = NoticeRow.state == "waiting"
+    # An account's own webhook or browser that takes nothing is nothing an operator could mend; nor is an
+    # address that somebody mistyped at registration.
+    is_ours = NoticeRow.account_id.is_(None) | (NoticeRow.channel == "mail")
     row = session.execute(
         select(
             func.count().filter(is_waiting),
-            func.count().filter(is_waiting, NoticeRow.attempts > 1),
-            # An address that somebody mistyped at registration is nothing an operator could mend.
+            func.count().filter(is_waiting, is_ours, NoticeRow.attempts > 1),
             func.count().filter(
                 NoticeRow.state == "given_up",
+                is_ours,
                 NoticeRow.topic != ACCOUNT_TOPIC,
                 NoticeRow.due_at > func.now() - timedelta(days=1),
             ),

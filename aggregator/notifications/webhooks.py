@@ -42,14 +42,14 @@ def webhook_key(settings: Settings) -> bytes:
 
 
 class WebhookSender:
-    """Posts notices with one fetcher; close that yourself."""
+    """Posts notices with one fetcher; close that yourself. What is not an account's is signed with the site's key."""
 
     def __init__(self, settings: Settings, fetcher: Fetcher) -> None:
         self._key = webhook_key(settings)
         self._fetcher = fetcher
 
-    def send(self, notice: Notice) -> None:
-        """Post one notice; any 2xx answer takes it. Raises NotDelivered."""
+    def send(self, notice: Notice, key: str | None = None) -> None:
+        """Post one notice, signed with this key where it is given; any 2xx answer takes it. Raises NotDelivered."""
         document = webhook_document(notice)
         timestamp = str(int(time.time()))
         # The very bytes that the fetcher sends.
@@ -61,7 +61,7 @@ class WebhookSender:
                 headers={
                     "Click2Cart-Notice": notice.id,
                     "Click2Cart-Timestamp": timestamp,
-                    "Click2Cart-Signature": sign(self._key, timestamp, body),
+                    "Click2Cart-Signature": sign(key.encode() if key else self._key, timestamp, body),
                 },
                 max_bytes=100_000,
                 max_seconds=_SECONDS,

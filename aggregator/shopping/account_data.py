@@ -27,6 +27,7 @@ from aggregator.db.models import (
 )
 from aggregator.settings import Settings
 from aggregator.shopping.account_carts import account_cart_token
+from aggregator.shopping.alert_channels import export_alert_channels
 from aggregator.shopping.alerts import find_telling, list_alerts_of
 from aggregator.shopping.part_history import read_history
 from aggregator.shopping.wishlists import list_wishlists
@@ -124,6 +125,7 @@ def _alerts(session: Session, settings: Settings, account_id: int) -> dict[str, 
     return {
         "alerts": list_alerts_of(session, account_id),
         "telling": find_telling(session, account_id),
+        **export_alert_channels(session, settings, account_id),
         "fired": [dict(row._mapping) for row in fired],
     }
 

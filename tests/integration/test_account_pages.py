@@ -734,7 +734,14 @@ def test_every_table_that_belongs_to_an_account_is_exported_and_goes_with_it() -
         "api_tokens": {"api_tokens"},
         "passkeys": {"passkeys"},
         "carts": {"carts"},
-        "alerts": {"alerts", "alert_events", "alert_wishes"},
+        "alerts": {
+            "alerts",
+            "alert_events",
+            "alert_wishes",
+            "push_subscriptions",
+            "alert_messengers",
+            "notices",
+        },
     }
     # Keys to the account, of which nothing but their use is told.
     keys = {"sign_in_links", "mailed_tokens", "account_challenges", "recovery_codes"}

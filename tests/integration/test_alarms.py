@@ -54,11 +54,12 @@ NOTHING = OutboxState(waiting=0, retried=0, given_up=0, oldest_waiting_at=None, 
 
 @dataclass
 class Hook:
-    """A receiver of webhooks: what it was posted, and what it answers."""
+    """A receiver of webhooks: what it was posted, and what it answers, perhaps with the address of another place."""
 
     url: str = ""
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     status: int = 204
+    location: str | None = None
 
 
 @contextmanager
@@ -70,6 +71,8 @@ def webhook_catcher() -> Iterator[Hook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.posts.append((dict(self.headers), body))
             self.send_response(hook.status)
+            if hook.location is not None:
+                self.send_header("Location", hook.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -26,8 +26,9 @@ from aggregator.domain.alerts import AlertWishes
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.money import Money
 from aggregator.settings import Settings
-from aggregator.shopping.alert_telling import stop_token, tell_alerts
+from aggregator.shopping.alert_telling import tell_alerts
 from aggregator.shopping.alert_watching import alerts_are_due, watch_alerts
+from aggregator.shopping.alert_words import stop_token
 from aggregator.shopping.alerts import (
     NewAlert,
     Telling,

@@ -1,4 +1,4 @@
-"""The languages of the site: nothing that a shopper reads is left in English, and no placeholder is lost."""
+"""The languages of the site: nothing that people read on it is left in English, and no placeholder is lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from aggregator import languages
 from web.translations import TRANSLATED, extracted, is_translated, read_catalogue
 
 # Operators' pages, the page of parts, and the words of both may stay in English.
@@ -35,6 +36,18 @@ def test_every_sentence_of_the_shoppers_pages_is_translated(language: str) -> No
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+
+
+@pytest.mark.parametrize("language", languages.TRANSLATED)
+def test_every_sentence_of_mails_and_messages_is_translated(language: str) -> None:
+    catalogue = languages.read_catalogue(language)
+    found = {message.id: message.string for message in catalogue if message.id}
+    assert set(found) == {message.id for message in languages.extracted() if message.id}, (
+        "run `python -m aggregator.languages` and fill in what is new"
+    )
+    for sentence, translation in found.items():
+        assert translation, sentence
+        assert placeholders(sentence) == placeholders(translation), sentence
 def test_translations_keep_their_placeholders_and_marks(language: str) -> None:
     for message in read_catalogue(language):
         if message.id and is_translated(message.string):

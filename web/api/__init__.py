@@ -6,12 +6,34 @@ from flask import Flask
 
 from aggregator.settings import Settings
 from web.api import conventions
-from web.api.v1 import alerts, auth, carts, documents, hand_offs, products, purchases, stores, wishlists
+from web.api.v1 import (
+    alert_channels,
+    alerts,
+    auth,
+    carts,
+    documents,
+    hand_offs,
+    products,
+    purchases,
+    stores,
+    wishlists,
+)
 
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Add the resources, and what holds for all of them."""
     conventions.prepare(app, settings)
-    for resource in (products, stores, carts, hand_offs, purchases, wishlists, alerts, auth, documents):
+    for resource in (
+        products,
+        stores,
+        carts,
+        hand_offs,
+        purchases,
+        wishlists,
+        alerts,
+        alert_channels,
+        auth,
+        documents,
+    ):
         app.register_blueprint(resource.resources)
     app.register_blueprint(carts.plans)

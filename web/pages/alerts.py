@@ -7,8 +7,16 @@ from flask_babel import gettext as _
 
 from aggregator.domain.alerts import AlertWishes
 from aggregator.domain.errors import InvalidInput, NotFound
+from aggregator.domain.messengers import MESSENGERS
 from aggregator.domain.money import Money
-from aggregator.shopping.alert_telling import read_stop_token
+from aggregator.notifications.web_push import site_key
+from aggregator.shopping.alert_channels import (
+    has_feed,
+    has_webhook_key,
+    list_browsers,
+    list_messengers,
+)
+from aggregator.shopping.alert_words import read_stop_token
 from aggregator.shopping.alerts import (
     NewAlert,
     Telling,
@@ -33,7 +41,7 @@ pages = Blueprint("alerts", __name__, url_prefix="/alerts")
 @pages.get("")
 def index() -> str:
     """All alerts, and when they may be told."""
-    return _page()
+    return alerts_page()
 
 
 @pages.post("")
@@ -104,7 +112,7 @@ def tell() -> Response | tuple[str, int]:
             ),
         )
     except InvalidInput as error:
-        return _page(problem=error_words(error)), 400
+        return alerts_page(problem=error_words(error)), 400
     flash(_("It is kept."), "alert")
     return context.go_to(url_for("alerts.index"))
 
@@ -130,13 +138,21 @@ def _alert_of(token: str) -> str:
     return alert_id
 
 
-def _page(*, problem: str = "") -> str:
-    account_id = own_account().account_id
+def alerts_page(*, problem: str = "", messenger: str = "") -> str:
+    """The page, with what could not be used, and the messenger's address that was typed."""
+    account_id, session, settings = own_account().account_id, current_session(), context.current_settings()
     return render_template(
         "alerts/index.html",
-        alerts=list_alerts_of(current_session(), account_id),
-        telling=find_telling(current_session(), account_id),
+        alerts=list_alerts_of(session, account_id),
+        telling=find_telling(session, account_id),
+        browsers=list_browsers(session, account_id),
+        messengers=list_messengers(session, settings, account_id),
+        services=MESSENGERS.values(),
+        has_webhook_key=has_webhook_key(session, account_id),
+        has_feed=has_feed(session, account_id),
+        site_key=site_key(settings),
         problem=problem,
+        messenger=messenger,
     )
 
 

@@ -68,6 +68,7 @@ def service_worker() -> Response:
         "files": [asset(name) for name in _VERSIONED]
         + [url_for("static", filename=name) for name in _IMPORTED],
         "imported": [asset(name) for name in _IMPORTED],
+        "icon": asset("img/icon-192.png"),
     }
     source = Path(current_app.static_folder or "", "js", "service-worker.js").read_text("utf-8")
     return Response(f"const INSTALLED = {json.dumps(installed)};\n{source}", mimetype="text/javascript")

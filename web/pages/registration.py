@@ -11,6 +11,7 @@ from aggregator.domain.errors import InvalidInput, SecondFactorNeeded
 from web import context
 from web.db import current_session
 from web.entering import ask_second_factor, go_in, old_session_token
+from web.presenters import spoken_language
 
 pages = Blueprint("registration", __name__)
 _SECRET = "registered_here"  # noqa: S105  # the name under which the browser keeps it, not a secret
@@ -38,6 +39,7 @@ def ask_account() -> str | tuple[str, int] | Response:
             browser_secret=secret,
             client=context.client(),
             limits=context.rate_limits(),
+            language=spoken_language(),
         )
     except InvalidInput as error:
         return render_template("accounts/register.html", email=email, problem=error), 400
@@ -97,6 +99,7 @@ def send_recovery() -> tuple[str, int] | Response:
             email,
             client=context.client(),
             limits=context.rate_limits(),
+            language=spoken_language(),
         )
     except InvalidInput as error:
         return render_template("accounts/recover.html", email=email, problem=error), 400

@@ -17,7 +17,14 @@ from aggregator.db.models.accounts import (
     SignInLinkRow,
 )
 from aggregator.db.models.alarms import AlarmRow, NoticeRow
-from aggregator.db.models.alerts import AlertEventRow, AlertPositionRow, AlertRow, AlertWishesRow
+from aggregator.db.models.alerts import (
+    AlertEventRow,
+    AlertMessengerRow,
+    AlertPositionRow,
+    AlertRow,
+    AlertWishesRow,
+    PushSubscriptionRow,
+)
 from aggregator.db.models.carts import (
     CartLineRow,
     CartPlanRow,
@@ -80,6 +87,7 @@ __all__ = [
     "AccountSessionRow",
     "AlarmRow",
     "AlertEventRow",
+    "AlertMessengerRow",
     "AlertPositionRow",
     "AlertRow",
     "AlertWishesRow",
@@ -120,6 +128,7 @@ __all__ = [
     "ProbeRow",
     "ProcessRow",
     "ProductRow",
+    "PushSubscriptionRow",
     "QuarantinedOfferRow",
     "QueueRow",
     "RateLimitRow",

@@ -31,6 +31,8 @@ class AccountRow(Public, Created, Row):
     password_hash: Mapped[str | None]
     activated_at: Mapped[datetime | None]
     name: Mapped[str | None]
+    # What the account is written to in, such as "de"; unknown until it used the site.
+    language: Mapped[str | None]
     phone_sealed: Mapped[str | None]
     phone_hash: Mapped[bytes | None] = mapped_column(BYTEA, unique=True)
     totp_sealed: Mapped[str | None]

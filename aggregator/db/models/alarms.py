@@ -52,14 +52,17 @@ class NoticeRow(Public, Created, Row):
 
     __tablename__ = "notices"
     __table_args__ = (
-        CheckConstraint("channel in ('mail', 'webhook', 'sms')", name="channel"),
+        CheckConstraint("channel in ('mail', 'webhook', 'sms', 'push', 'messenger')", name="channel"),
         CheckConstraint("state in ('waiting', 'sent', 'given_up')", name="state"),
         Index("ix_notices_waiting", "due_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_notices_created_at", "created_at"),
+        Index("ix_notices_account_id", "account_id", postgresql_where=text("account_id is not null")),
     )
 
     topic: Mapped[str]
     channel: Mapped[str]
+    # Whom it is for, where that is an account: the notice goes with it.
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     recipient: Mapped[str]
     dedupe_key: Mapped[str] = mapped_column(unique=True)
     # {"subject", "text", "html"} of a mail; the JSON document of a webhook.

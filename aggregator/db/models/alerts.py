@@ -6,6 +6,7 @@ from datetime import datetime, time
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.orm import Mapped, mapped_column
 
 from aggregator.db.base import Created, Public, Row, Serial
@@ -58,7 +59,10 @@ class AlertEventRow(Public, Created, Row):
 
 
 class AlertWishesRow(Row):
-    """When an account wants to be told, and where besides by mail."""
+    """When an account wants to be told, and where besides by mail.
+
+    `webhook_key_sealed` signs what is posted to its webhook; `feed_hash` is of the token of its feed's address.
+    """
 
     __tablename__ = "alert_wishes"
 
@@ -70,6 +74,29 @@ class AlertWishesRow(Row):
     most_a_day: Mapped[int]
     by_mail: Mapped[bool]
     webhook: Mapped[str | None]
+    webhook_key_sealed: Mapped[str | None]
+    feed_hash: Mapped[bytes | None] = mapped_column(BYTEA, unique=True)
+
+
+class PushSubscriptionRow(Public, Created, Row):
+    """A browser that shows an account's notices; its address and keys are encrypted, found by a keyed hash."""
+
+    __tablename__ = "push_subscriptions"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    endpoint_hash: Mapped[bytes] = mapped_column(BYTEA, unique=True)
+    content_sealed: Mapped[str]
+    device: Mapped[str | None]
+
+
+class AlertMessengerRow(Public, Created, Row):
+    """A messenger's address that an account is told at; the address is encrypted, since it opens the messenger."""
+
+    __tablename__ = "alert_messengers"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    service: Mapped[str]
+    address_sealed: Mapped[str]
 
 
 class AlertPositionRow(Serial, Row):

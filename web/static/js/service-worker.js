@@ -36,6 +36,7 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET") {
     // Whoever comes next is to find nothing of whoever was here.
     if (LEADS_IN_OR_OUT.some((path) => url.pathname.startsWith(path))) event.waitUntil(caches.delete(PAGES));
+    if (url.pathname.startsWith(under("/logout"))) event.waitUntil(showNothing());
   } else if (url.pathname.startsWith(under("/static/"))) {
     event.respondWith(file(request, url.searchParams.has("v")));
   } else if (request.mode === "navigate" && !url.pathname.startsWith(under("/api/"))) {
@@ -111,4 +112,30 @@ async function put(cache, key, answer, most) {
   await cache.put(key, answer);
   const keys = await cache.keys();
   for (const old of keys.slice(0, Math.max(0, keys.length - most))) await cache.delete(old, { ignoreVary: true });
+}
+
+// A notice of an alert. One of the same alert takes the place of the one before, a repeat its own.
+self.addEventListener("push", (event) => {
+  const { title, text, url, tag } = event.data?.json() ?? {};
+  if (!title) return;
+  event.waitUntil(self.registration.showNotification(title, { body: text, tag: tag || undefined, icon: INSTALLED.icon, data: { url } }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const home = new URL(INSTALLED.base + "/", location.origin);
+  const asked = new URL(event.notification.data?.url ?? home, home);
+  // The site may have other names than the one that this browser knows it by; no other site is opened from here.
+  const address = new URL(asked.pathname + asked.search, home).href;
+  event.waitUntil(show(address));
+});
+
+// Whoever uses this browser next is not to see them.
+async function showNothing() {
+  await (await self.registration.pushManager?.getSubscription())?.unsubscribe();
+}
+
+async function show(address) {
+  for (const client of await self.clients.matchAll({ type: "window" })) if (client.url === address) return client.focus();
+  return self.clients.openWindow(address);
 }
