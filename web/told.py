@@ -89,8 +89,8 @@ def _told(text: str, language: str) -> str:
             pieces = enumerate(_GAP.split(sentence.translated))
             return "".join(said[piece] if number % 2 else piece for number, piece in pieces)
     # An address or a field, and what is said of it.
-    about, colon, said = text.partition(": ")
-    return f"{about}: {_told(said, language)}" if colon else text
+    about, colon, rest = text.partition(": ")
+    return f"{about}: {_told(rest, language)}" if colon else text
 
 
 @cache
