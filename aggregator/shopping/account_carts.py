@@ -68,12 +68,11 @@ def merge_cart(session: Session, settings: Settings, account_id: int, guest_toke
     )
     if guest is None:
         return 0
-    # In the order of their keys, as everybody who locks two.
-    locked = session.scalars(
-        select(CartRow).where(CartRow.id.in_((own, guest))).order_by(CartRow.id).with_for_update()
-    ).all()
-    carts = {cart.id: cart for cart in locked}
-    if len(carts) < 2 or carts[guest].account_id is not None:
+    # The account's first: a request that changes only what it saw holds that one already.
+    account_cart, guest_cart = (
+        session.scalar(select(CartRow).where(CartRow.id == key).with_for_update()) for key in (own, guest)
+    )
+    if account_cart is None or guest_cart is None or guest_cart.account_id is not None:
         return 0
     count = session.scalar(select(func.count()).where(CartLineRow.cart_id == guest)) or 0
     theirs, ours = aliased(CartLineRow), aliased(CartLineRow)
@@ -99,7 +98,6 @@ def merge_cart(session: Session, settings: Settings, account_id: int, guest_toke
     )
     for table in _goes_along():
         session.execute(update(table).where(table.c.cart_id == guest).values(cart_id=own))
-    account_cart, guest_cart = carts[own], carts[guest]
     for option in ("max_stores", "assumed_shipping", "country"):
         if getattr(account_cart, option) is None:
             setattr(account_cart, option, getattr(guest_cart, option))

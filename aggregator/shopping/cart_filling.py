@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, update
@@ -38,6 +38,7 @@ def fill_cart(
     lines = {stored.product_id: stored for stored in cart.lines}
     no_room: set[int] = set()
     fresh: list[dict[str, int]] = []
+    changed: list[tuple[StoredLine, int]] = []
     for product, quantity in wanted.items():
         stored = lines.get(product)
         have = stored.line.quantity if stored else 0
@@ -47,7 +48,8 @@ def fill_cart(
         elif stored is None:
             fresh.append({"cart_id": cart.id, "product_id": product, "quantity": want})
         elif want != have:
-            set_line(session, stored, want)
+            changed.append((stored, want))
+    set_lines(session, changed)
     if fresh:
         session.execute(insert(CartLineRow), fresh)
     session.execute(update(CartRow).where(CartRow.id == cart.id).values(updated_at=datetime.now(UTC)))
@@ -62,11 +64,16 @@ def empty_cart(session: Session, token: str | None) -> None:
         session.execute(update(CartRow).where(CartRow.id == cart.id).values(updated_at=datetime.now(UTC)))
 
 
-def set_line(session: Session, stored: StoredLine, quantity: int) -> None:
-    """Let the line's first row carry the quantity (0 removes it); rows of products merged into it are done with."""
-    first, *others = stored.row_ids
-    superfluous = others if quantity else [first, *others]
+def set_lines(session: Session, wanted: Iterable[tuple[StoredLine, int]]) -> None:
+    """Let each line's first row carry the quantity (0 removes it); rows of products merged into it are done with."""
+    superfluous: list[int] = []
+    kept: list[dict[str, int]] = []
+    for stored, quantity in wanted:
+        first, *others = stored.row_ids
+        superfluous += others if quantity else [first, *others]
+        if quantity:
+            kept.append({"id": first, "quantity": quantity})
     if superfluous:
         session.execute(delete(CartLineRow).where(CartLineRow.id.in_(superfluous)))
-    if quantity:
-        session.execute(update(CartLineRow).where(CartLineRow.id == first).values(quantity=quantity))
+    if kept:
+        session.execute(update(CartLineRow), kept)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import CartLineRow
 from aggregator.domain.carts import MAX_STORES
 from aggregator.domain.checkouts import Cart
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
-from aggregator.shopping.cart_filling import MAX_LINES, open_cart, set_line
+from aggregator.shopping.cart_filling import MAX_LINES, fill_cart, open_cart, set_lines
 from aggregator.shopping.cart_lines import (
     MAX_QUANTITY,
-    StoredLine,
     change_cart,
-    find_current_product,
+    find_current_products,
     lock_cart,
     read_cart,
 )
@@ -27,6 +26,7 @@ from aggregator.shopping.cart_plans import plan_cart
 __all__ = [
     "MAX_LINES",
     "MAX_QUANTITY",
+    "add_all_to_cart",
     "add_to_cart",
     "find_cart",
     "plan_cart",
@@ -53,19 +53,29 @@ def add_to_cart(
     it was merged into. Raises NotFound for an unknown product and InvalidInput beyond 999 of one product or
     200 products.
     """
-    _check_quantity(quantity, least=1)
-    product = find_current_product(session, product_id) if is_public_id(product_id) else None
-    if product is None:
-        raise NotFound("product", product_id)
+    return add_all_to_cart(session, token, [(product_id, quantity)])
+
+
+def add_all_to_cart(
+    session: Session, token: str | None, wanted: Iterable[tuple[str, int]]
+) -> tuple[Cart, str | None]:
+    """The same for many products, of which one may come several times: all of them go in, or none."""
+    wanted = list(wanted)
+    for _product_id, quantity in wanted:
+        _check_quantity(quantity, least=1)
+    current = find_current_products(session, {one for one, _quantity in wanted if is_public_id(one)})
+    units: Counter[int] = Counter()
+    for product_id, quantity in wanted:
+        if product_id not in current:
+            raise NotFound("product", product_id)
+        units[current[product_id]] += quantity
     cart, fresh_token = open_cart(session, token)
-    line = next((stored for stored in cart.lines if stored.product_id == product), None)
-    if line is not None:
-        _set_line(session, line, line.line.quantity + quantity)
-    elif len(cart.lines) >= MAX_LINES:
+    have = {stored.product_id: stored.line.quantity for stored in cart.lines}
+    no_room = fill_cart(session, cart, units)
+    if any(units[product] + have.get(product, 0) > MAX_QUANTITY for product in no_room):
+        raise InvalidInput(f"a cart holds at most {MAX_QUANTITY} of one product", place="quantity")
+    if no_room:
         raise InvalidInput(f"a cart holds at most {MAX_LINES} products", remedy="remove one first")
-    else:
-        session.execute(insert(CartLineRow).values(cart_id=cart.id, product_id=product, quantity=quantity))
-    change_cart(session, cart)
     return lock_cart(session, fresh_token or token).shown(), fresh_token
 
 
@@ -76,7 +86,7 @@ def set_quantity(session: Session, token: str | None, line_id: str, quantity: in
     line = next((stored for stored in cart.lines if line_id in stored.row_public_ids), None)
     if line is None:
         raise NotFound("cart line", line_id)
-    _set_line(session, line, quantity)
+    set_lines(session, [(line, quantity)])
     change_cart(session, cart)
 
 
@@ -106,9 +116,3 @@ def _check_quantity(quantity: int, *, least: int) -> None:
         raise InvalidInput(
             f"{quantity} is not a quantity", place="quantity", remedy=f"use {least} to {MAX_QUANTITY}"
         )
-
-
-def _set_line(session: Session, stored: StoredLine, quantity: int) -> None:
-    if quantity > MAX_QUANTITY:
-        raise InvalidInput(f"a cart holds at most {MAX_QUANTITY} of one product", place="quantity")
-    set_line(session, stored, quantity)

@@ -15,7 +15,7 @@ from aggregator.domain.errors import Conflict, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.plan_options import PlanOptions
 from aggregator.domain.purchases import BOUGHT_STATES, OPEN_STATES
-from aggregator.shopping.cart_filling import fill_cart, set_line
+from aggregator.shopping.cart_filling import fill_cart, set_lines
 from aggregator.shopping.cart_lines import StoredCart, find_current_products, read_cart
 from aggregator.shopping.part_history import record_change
 from aggregator.shopping.purchases import owned_by
@@ -117,10 +117,14 @@ def _settle(
     counts = [_units(group) for group in (bought, in_cart, to_return)]
     current = find_current_products(session, set().union(*counts))
     less, least, more = (_by_key(count, current) for count in counts)
-    for stored in cart.lines:
-        have = stored.line.quantity
-        if less[stored.product_id]:
-            set_line(session, stored, max(0, have - less[stored.product_id]))
+    set_lines(
+        session,
+        [
+            (stored, max(0, stored.line.quantity - less[stored.product_id]))
+            for stored in cart.lines
+            if less[stored.product_id]
+        ],
+    )
     for units, at_least in ((least, True), (more, False)):
         rest = read_cart(session, token, lock=True)
         if rest is not None and units:

@@ -9,9 +9,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from aggregator.db.models import OfferRow, ProductRow, StoreRow
+from aggregator.domain.money import Money
 from aggregator.domain.offers import RawOffer
+from aggregator.shopping.carts import add_all_to_cart
 
 CHECKED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def euros(amount: str) -> Money:
+    return Money(Decimal(amount), "EUR")
 
 
 def flat_shipping(cost: str, *, free_from: str | None = None) -> dict[str, Any]:
@@ -70,6 +76,13 @@ def offer_row(
     session.add(row)
     session.flush()
     return row
+
+
+def cart_of(session: Session, *product_ids: str, quantity: int = 1) -> str:
+    """A new cart with so many of each of these products; its token."""
+    _cart, token = add_all_to_cart(session, None, [(product_id, quantity) for product_id in product_ids])
+    assert token is not None
+    return token
 
 
 def raw_offer(number: int, price: str = "10.00", **changes: Any) -> RawOffer:

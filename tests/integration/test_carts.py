@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
@@ -16,9 +17,9 @@ from aggregator.db.session import Sessions
 from aggregator.domain.carts import MissingReason, PlanStatus
 from aggregator.domain.checkouts import CartPlan
 from aggregator.domain.errors import InvalidInput, NotFound
-from aggregator.domain.money import Money
 from aggregator.shopping.carts import (
     MAX_LINES,
+    add_all_to_cart,
     add_to_cart,
     find_cart,
     plan_cart,
@@ -27,7 +28,15 @@ from aggregator.shopping.carts import (
     set_quantity,
 )
 from tests.integration.plugged_platforms import plugged_in
-from tests.integration.shop_rows import CHECKED_AT, flat_shipping, offer_row, product_row, store_row
+from tests.integration.shop_rows import (
+    CHECKED_AT,
+    cart_of,
+    euros,
+    flat_shipping,
+    offer_row,
+    product_row,
+    store_row,
+)
 
 ASSUMED = Decimal("5.90")
 
@@ -36,20 +45,6 @@ ASSUMED = Decimal("5.90")
 def platforms() -> Iterator[None]:
     with plugged_in():
         yield
-
-
-def euros(amount: str) -> Money:
-    return Money(Decimal(amount), "EUR")
-
-
-def filled(session: Session, *product_ids: str, quantity: int = 1) -> str:
-    """A new cart with these products; returns its token."""
-    token: str | None = None
-    for product_id in product_ids:
-        _, new = add_to_cart(session, token, product_id, quantity)
-        token = new or token
-    assert token is not None
-    return token
 
 
 def plan(session: Session, token: str) -> CartPlan:
@@ -112,7 +107,7 @@ def test_refuses_a_quantity_that_no_cart_holds(session: Session, quantity: int) 
 
 def test_refuses_to_add_up_to_more_than_a_line_holds(session: Session) -> None:
     kettle = product_row(session, "Kettle")
-    token = filled(session, kettle.public_id, quantity=998)
+    token = cart_of(session, kettle.public_id, quantity=998)
     with pytest.raises(InvalidInput, match="at most 999 of one product"):
         add_to_cart(session, token, kettle.public_id, 2)
     cart = find_cart(session, token)
@@ -122,7 +117,7 @@ def test_refuses_to_add_up_to_more_than_a_line_holds(session: Session) -> None:
 
 def test_refuses_more_products_than_a_cart_holds(session: Session) -> None:
     products = [product_row(session, f"Product {number}") for number in range(MAX_LINES + 1)]
-    token = filled(session, products[0].public_id)
+    token = cart_of(session, products[0].public_id)
     cart_id = session.scalars(select(CartRow.id)).one()
     session.add_all(
         CartLineRow(cart_id=cart_id, product_id=product.id, quantity=1) for product in products[1:MAX_LINES]
@@ -133,9 +128,30 @@ def test_refuses_more_products_than_a_cart_holds(session: Session) -> None:
         add_to_cart(session, token, products[MAX_LINES].public_id)
 
 
+def test_many_products_go_in_together_or_not_at_all(session: Session) -> None:
+    kettle, mug = product_row(session, "Kettle"), product_row(session, "Mug")
+    wanted = [(kettle.public_id, 2), (mug.public_id, 1), (kettle.public_id, 3)]
+
+    cart, token = add_all_to_cart(session, None, wanted)
+    again, no_token = add_all_to_cart(session, token, wanted)
+
+    assert [(line.product.title, line.quantity) for line in cart.lines] == [("Kettle", 5), ("Mug", 1)]
+    assert ([line.quantity for line in again.lines], no_token) == ([10, 2], None)
+    for refused, error in (
+        ([(mug.public_id, 1), ("22222222zzzz", 1)], NotFound),
+        ([(mug.public_id, 1), (kettle.public_id, 0)], InvalidInput),
+        ([(mug.public_id, 1), (kettle.public_id, 500), (kettle.public_id, 490)], InvalidInput),
+    ):
+        savepoint = session.begin_nested()
+        with pytest.raises(error):
+            add_all_to_cart(session, token, refused)
+        savepoint.rollback()
+        assert find_cart(session, token) == again
+
+
 def test_sets_a_quantity_and_removes_with_zero(session: Session) -> None:
     kettle, mug = product_row(session, "Kettle"), product_row(session, "Mug")
-    token = filled(session, kettle.public_id, mug.public_id)
+    token = cart_of(session, kettle.public_id, mug.public_id)
     cart = find_cart(session, token)
     assert cart is not None
     first, second = cart.lines
@@ -148,20 +164,9 @@ def test_sets_a_quantity_and_removes_with_zero(session: Session) -> None:
     assert [(line.id, line.quantity) for line in cart.lines] == [(first.id, 7)]
 
 
-def test_nobody_changes_a_line_of_another_cart(session: Session) -> None:
-    kettle = product_row(session, "Kettle")
-    mine, theirs = filled(session, kettle.public_id), filled(session, kettle.public_id)
-    cart = find_cart(session, mine)
-    assert cart is not None
-    for token in (theirs, None, "made up"):
-        with pytest.raises(NotFound):
-            set_quantity(session, token, cart.lines[0].id, 0)
-    assert find_cart(session, mine) == cart
-
-
 def test_merged_products_share_a_line_until_they_are_split_again(session: Session) -> None:
     old, middle, today = (product_row(session, title) for title in ("Old", "Middle", "Today"))
-    token = filled(session, old.public_id, today.public_id, quantity=2)
+    token = cart_of(session, old.public_id, today.public_id, quantity=2)
     before = find_cart(session, token)
     assert before is not None
 
@@ -180,7 +185,7 @@ def test_merged_products_share_a_line_until_they_are_split_again(session: Sessio
 
 def test_changing_a_merged_line_changes_all_of_it(session: Session) -> None:
     old, today = product_row(session, "Old"), product_row(session, "Today")
-    token = filled(session, old.public_id, today.public_id, quantity=2)
+    token = cart_of(session, old.public_id, today.public_id, quantity=2)
     before = find_cart(session, token)
     assert before is not None
     old.merged_into_id = today.id
@@ -198,7 +203,7 @@ def test_changing_a_merged_line_changes_all_of_it(session: Session) -> None:
 
 def test_a_ring_of_merges_ends(session: Session) -> None:
     one, two = product_row(session, "One"), product_row(session, "Two")
-    token = filled(session, one.public_id)
+    token = cart_of(session, one.public_id)
     one.merged_into_id, two.merged_into_id = two.id, one.id
     session.flush()
 
@@ -212,7 +217,7 @@ def test_a_ring_of_merges_ends(session: Session) -> None:
 def test_changes_of_one_cart_at_the_same_time_all_count(sessions: Sessions) -> None:
     with sessions.begin() as session:
         products = [product_row(session, title).public_id for title in ("Kettle", "Mug")]
-        token = filled(session, *products)
+        token = cart_of(session, *products)
     barrier = threading.Barrier(8)
 
     def add_five_times(number: int) -> None:
@@ -241,7 +246,7 @@ def test_plans_the_cheapest_split_with_what_the_page_shows(session: Session) -> 
     offer_row(session, far, kettle, "30.00")
     offer_row(session, near, mug, "9.00")
     far_mug = offer_row(session, far, mug, "5.00")
-    token = filled(session, kettle.public_id, mug.public_id, quantity=2)
+    token = cart_of(session, kettle.public_id, mug.public_id, quantity=2)
 
     planned = plan(session, token)
 
@@ -284,7 +289,7 @@ def test_leaves_out_offers_that_cannot_be_bought_new_at_that_price(
 ) -> None:
     kettle = product_row(session, "Kettle")
     offer_row(session, store_row(session, "near"), kettle, "1.00", **change)
-    token = filled(session, kettle.public_id)
+    token = cart_of(session, kettle.public_id)
 
     planned = plan(session, token)
 
@@ -300,7 +305,7 @@ def test_leaves_out_offers_that_cannot_be_bought_new_at_that_price(
 def test_buys_what_is_not_said_to_be_away(session: Session, availability: str | None) -> None:
     kettle = product_row(session, "Kettle")
     offer_row(session, store_row(session, "near"), kettle, "1.00", availability=availability)
-    planned = plan(session, filled(session, kettle.public_id))
+    planned = plan(session, cart_of(session, kettle.public_id))
     assert planned.plan.units == 1
 
 
@@ -309,7 +314,7 @@ def test_stock_is_a_limit_unless_the_article_is_made_or_sent_later(session: Sess
     kettle, mug = product_row(session, "Kettle"), product_row(session, "Mug")
     offer_row(session, near, kettle, "10.00", stock_level=2)
     offer_row(session, far, mug, "10.00", stock_level=-3, availability="BackOrder")
-    token = filled(session, kettle.public_id, mug.public_id, quantity=5)
+    token = cart_of(session, kettle.public_id, mug.public_id, quantity=5)
 
     planned = plan(session, token)
 
@@ -327,7 +332,7 @@ def test_shipping_that_is_unknown_stays_unknown_and_ranks_as_assumed(session: Se
     offer_row(session, known, kettle, "10.00")
     offer_row(session, unknown, kettle, "9.50")
     offer_row(session, abroad, kettle, "9.40")
-    token = filled(session, kettle.public_id)
+    token = cart_of(session, kettle.public_id)
 
     assert [store.store_slug for store in plan(session, token).stores] == ["known"]
 
@@ -343,7 +348,7 @@ def test_shipping_that_is_unknown_stays_unknown_and_ranks_as_assumed(session: Se
 
 @pytest.mark.parametrize("amount", ["-1", "10000", "1.999", "NaN"])
 def test_refuses_an_implausible_assumed_shipping(session: Session, amount: str) -> None:
-    token = filled(session, product_row(session, "Kettle").public_id)
+    token = cart_of(session, product_row(session, "Kettle").public_id)
     with pytest.raises(InvalidInput):
         set_assumed_shipping(session, token, Decimal(amount))
 
@@ -354,7 +359,7 @@ def test_keeps_to_the_number_of_stores_the_shopper_allows(session: Session) -> N
     offer_row(session, near, kettle, "10.00")
     offer_row(session, near, mug, "30.00")
     offer_row(session, far, mug, "10.00")
-    token = filled(session, kettle.public_id, mug.public_id)
+    token = cart_of(session, kettle.public_id, mug.public_id)
     assert plan(session, token).plan.total == Decimal("29.80")
 
     set_max_stores(session, token, 1)
@@ -372,7 +377,7 @@ def test_keeps_to_the_number_of_stores_the_shopper_allows(session: Session) -> N
 def test_follows_a_merged_product_to_the_offers_of_the_one_that_stands(session: Session) -> None:
     old, today = product_row(session, "Old"), product_row(session, "Today")
     offer = offer_row(session, store_row(session, "near"), today, "10.00")
-    token = filled(session, old.public_id)
+    token = cart_of(session, old.public_id)
     old.merged_into_id = today.id
     session.flush()
 
@@ -384,13 +389,13 @@ def test_follows_a_merged_product_to_the_offers_of_the_one_that_stands(session: 
 def test_plans_a_price_with_more_decimals_than_its_currency(session: Session) -> None:
     kettle = product_row(session, "Kettle")
     offer_row(session, store_row(session, "near"), kettle, "9.9950")
-    assert plan(session, filled(session, kettle.public_id)).stores[0].subtotal == euros("10.00")
+    assert plan(session, cart_of(session, kettle.public_id)).stores[0].subtotal == euros("10.00")
 
 
 def test_a_store_whose_platform_was_removed_gets_product_links(session: Session) -> None:
     kettle = product_row(session, "Kettle")
     offer_row(session, store_row(session, "near", platform="removed"), kettle, "9.99")
-    assert plan(session, filled(session, kettle.public_id)).stores[0].handoff_kind == "product_link"
+    assert plan(session, cart_of(session, kettle.public_id)).stores[0].handoff_kind == "product_link"
 
 
 def test_there_is_no_plan_without_a_cart(session: Session) -> None:
@@ -399,7 +404,7 @@ def test_there_is_no_plan_without_a_cart(session: Session) -> None:
 
 
 def test_an_emptied_cart_has_an_empty_plan(session: Session) -> None:
-    token = filled(session, product_row(session, "Kettle").public_id)
+    token = cart_of(session, product_row(session, "Kettle").public_id)
     cart = find_cart(session, token)
     assert cart is not None
     set_quantity(session, token, cart.lines[0].id, 0)
@@ -407,23 +412,35 @@ def test_an_emptied_cart_has_an_empty_plan(session: Session) -> None:
     assert (planned.cart.lines, planned.stores, planned.left_out) == ((), (), ())
 
 
+@contextmanager
+def counted(session: Session) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    statements: list[str] = []
+    connection = session.connection()
+
+    def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(connection, "before_cursor_execute", count)
+    yield statements
+    event.remove(connection, "before_cursor_execute", count)
+
+
 def test_the_number_of_queries_does_not_grow_with_the_cart(session: Session) -> None:
-    def queries_for(line_count: int) -> int:
+    def queries_for(line_count: int) -> tuple[int, int, int]:
         stores = [store_row(session, f"store-{line_count}-{number}") for number in range(line_count)]
         products = [product_row(session, f"Product {number}") for number in range(line_count)]
         for product in products:
             for store in stores:
                 offer_row(session, store, product, "10.00")
-        token = filled(session, *(product.public_id for product in products))
-        statements: list[str] = []
-        connection = session.connection()
+        wanted = [(product.public_id, 1) for product in products]
+        with counted(session) as filling:
+            _cart, token = add_all_to_cart(session, None, wanted)
+        with counted(session) as adding:
+            add_all_to_cart(session, token, wanted)
+        assert token is not None
+        with counted(session) as planning:
+            plan(session, token)
+        return len(filling), len(adding), len(planning)
 
-        def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-            statements.append(statement)
-
-        event.listen(connection, "before_cursor_execute", count)
-        plan(session, token)
-        event.remove(connection, "before_cursor_execute", count)
-        return len(statements)
-
-    assert (queries_for(1), queries_for(5)) == (9, 9)
+    assert queries_for(1) == queries_for(5) == (8, 7, 9)

@@ -19,7 +19,7 @@ from aggregator.shopping.carts import add_to_cart, find_cart, set_quantity
 from aggregator.shopping.hand_off_links import is_trustworthy, product_links
 from aggregator.shopping.handoffs import build_checkout, get_checkout, set_hand_off_state
 from tests.integration.plugged_platforms import plugged_in
-from tests.integration.shop_rows import flat_shipping, offer_row, product_row, store_row
+from tests.integration.shop_rows import cart_of, flat_shipping, offer_row, product_row, store_row
 
 ASSUMED = Decimal("5.90")
 
@@ -32,14 +32,10 @@ def platforms() -> Iterator[None]:
 
 def cart_at(session: Session, *stores: StoreRow, price: str = "10.00") -> str:
     """A cart with two of one product of each store; returns its token."""
-    token: str | None = None
-    for store in stores:
-        product = product_row(session, f"Article of {store.slug}")
+    products = [product_row(session, f"Article of {store.slug}") for store in stores]
+    for store, product in zip(stores, products, strict=True):
         offer_row(session, store, product, price, number=1, sku="SKU-1", handoff={"b": "2", "a": "1"})
-        _, new = add_to_cart(session, token, product.public_id, 2)
-        token = new or token
-    assert token is not None
-    return token
+    return cart_of(session, *(product.public_id for product in products), quantity=2)
 
 
 def check_out(session: Session, token: str) -> Checkout:

@@ -38,7 +38,7 @@ from aggregator.shopping.carts import add_to_cart, find_cart, plan_cart, set_qua
 from aggregator.shopping.kept_plans import take_turn_to_plan
 from aggregator.shopping.line_offers import list_line_offers
 from tests.integration.plugged_platforms import plugged_in
-from tests.integration.shop_rows import flat_shipping, offer_row, product_row, store_row
+from tests.integration.shop_rows import cart_of, euros, flat_shipping, offer_row, product_row, store_row
 
 TODAY = datetime.now(UTC).date()
 USUAL = Wishes(
@@ -54,19 +54,6 @@ USUAL = Wishes(
 def platforms() -> Iterator[None]:
     with plugged_in():
         yield
-
-
-def euros(amount: str) -> Money:
-    return Money(Decimal(amount), "EUR")
-
-
-def cart_of(session: Session, *product_ids: str, quantity: int = 1) -> str:
-    token: str | None = None
-    for product_id in product_ids:
-        _, new = add_to_cart(session, token, product_id, quantity)
-        token = new or token
-    assert token is not None
-    return token
 
 
 def plan(session: Session, token: str, **changes: Any) -> CartPlan:

@@ -55,7 +55,7 @@ from aggregator.shopping.live_checks import (
     keep_states,
 )
 from spiders.offer_checks import check_stores
-from tests.integration.shop_rows import offer_row, product_row, store_row
+from tests.integration.shop_rows import cart_of, offer_row, product_row, store_row
 from workers.checking import checking
 from workers.context import WorkContext
 
@@ -104,15 +104,10 @@ def state(line: HandOffLine | str, price: str | None = "10.00", **changes: objec
 
 def cart_at(session: Session, *slugs: str, price: str = "10.00", quantity: int = 2) -> str:
     """A cart with one product at each of these new stores; its token."""
-    token: str | None = None
-    for slug in slugs:
-        store = store_row(session, slug, platform="telling")
-        product = product_row(session, f"Article of {slug}")
-        offer_row(session, store, product, price, number=1)
-        _, new = add_to_cart(session, token, product.public_id, quantity)
-        token = new or token
-    assert token is not None
-    return token
+    products = [product_row(session, f"Article of {slug}") for slug in slugs]
+    for slug, product in zip(slugs, products, strict=True):
+        offer_row(session, store_row(session, slug, platform="telling"), product, price, number=1)
+    return cart_of(session, *(product.public_id for product in products), quantity=quantity)
 
 
 def check_out(session: Session, token: str) -> Checkout:

@@ -22,7 +22,7 @@ from aggregator.shopping.purchases import Receipt, change_part, get_purchase, li
 from aggregator.shopping.rest_plans import plan_rest, take_bought_out
 from aggregator.shopping.spending import export_rows, get_spending, list_orders
 from tests.integration.plugged_platforms import plugged_in
-from tests.integration.shop_rows import offer_row, product_row, store_row
+from tests.integration.shop_rows import cart_of, euros, offer_row, product_row, store_row
 
 ASSUMED = Decimal("5.90")
 
@@ -33,20 +33,12 @@ def platforms() -> Iterator[None]:
         yield
 
 
-def euros(amount: str) -> Money:
-    return Money(Decimal(amount), "EUR")
-
-
 def cart_at(session: Session, *slugs: str) -> str:
     """A cart with two of one product of each store (10.00 each); returns its token."""
-    token: str | None = None
-    for slug in slugs:
-        product = product_row(session, f"Article of {slug}")
+    products = [product_row(session, f"Article of {slug}") for slug in slugs]
+    for slug, product in zip(slugs, products, strict=True):
         offer_row(session, store_row(session, slug), product, "10.00")
-        _, new = add_to_cart(session, token, product.public_id, 2)
-        token = new or token
-    assert token is not None
-    return token
+    return cart_of(session, *(product.public_id for product in products), quantity=2)
 
 
 def check_out(session: Session, token: str) -> Checkout:

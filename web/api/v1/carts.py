@@ -11,10 +11,10 @@ from pydantic import Field
 from aggregator.domain.checkouts import Cart, CartPlan
 from aggregator.domain.errors import NotFound
 from aggregator.domain.money import Money
-from aggregator.shopping.account_carts import merge_cart
 from aggregator.shopping.cart_filling import empty_cart
 from aggregator.shopping.cart_lines import read_cart
-from aggregator.shopping.carts import MAX_QUANTITY, add_to_cart, find_cart, plan_cart, set_quantity
+from aggregator.shopping.carts import MAX_QUANTITY, add_all_to_cart, find_cart, plan_cart, set_quantity
+from aggregator.shopping.guest_merging import GuestTokens, merge_guest
 from aggregator.shopping.plan_files import write_plan
 from web import context
 from web.api.operations import Given, Told, operation, told_with
@@ -70,7 +70,7 @@ class Quantity(Given):
 class Items(Given):
     """What a guest gathered elsewhere."""
 
-    items: list[NewItem] = Field(max_length=200)
+    items: list[NewItem] = Field(max_length=1000, description="One product may come several times.")
 
 
 class PlannedItem(Told):
@@ -191,17 +191,20 @@ def remove(item_id: str) -> None:
 
 
 @resources.post("/merge")
-@operation("Merge what was gathered elsewhere", body=Items, answer=CartTold, current=_held_cart)
+@operation(
+    "Merge what was gathered elsewhere", body=Items, answer=CartTold, current=_held_cart, errors=(404,)
+)
 def merge(body: Items) -> Response:
-    """Add all items in one step, or none; signed in, the guest's cart of this browser comes along once.
+    """Add all items in one step, or none; signed in, the guest's cart and wishlists of this browser come along once.
 
     What was offline sends an Idempotency-Key, so that nothing is added twice.
     """
     account = context.current_account()
     if account is not None:
-        merge_cart(
-            current_session(), context.current_settings(), account.account_id, context.guest_cart_token()
-        )
+        guest = GuestTokens(cart=context.guest_cart_token())
+        merge_guest(current_session(), context.current_settings(), account.account_id, guest)
+    if not body.items:
+        return told_with(_cart(), 200)
     return _changed(body.items, status=200)
 
 
@@ -222,10 +225,8 @@ def plan() -> PlanTold:
 
 
 def _changed(items: list[NewItem], *, status: int) -> Response:
-    token, new_token = context.cart_token(), None
-    for item in items:
-        cart, made = add_to_cart(current_session(), token, item.product_id, item.quantity)
-        token, new_token = made or token, made or new_token
-        context.show_cart_units(cart)
-    response = told_with(CartTold.of(find_cart(current_session(), token)), status)
+    cart, new_token = add_all_to_cart(
+        current_session(), context.cart_token(), [(item.product_id, item.quantity) for item in items]
+    )
+    response = told_with(CartTold.of(cart), status)
     return context.remember_cart(response, new_token)
