@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -61,70 +61,88 @@ def cluster(
     Verdicts come first: "same" unites even against the rules, "different" keeps apart whatever follows.
     Raises InvalidInput with the chain where verdicts contradict each other.
 
-    No merge crosses two parts of the catalogue that no pair in doubt or better connects, so each such part is
-    clustered alone, in any process.
+    No merge crosses two parts of the catalogue that no pair which reaches the threshold connects, so each such part
+    is clustered alone, in any process.
     """
     settled = _Settled.of(catalogue, verdicts, existing or {})
     clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
     forbidding = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
+    label = _connected(len(catalogue), *_tied(left, right, settled.start, clipped >= doubtful))
+    within = (label[left] == label[right]) & (clipped > missing)
+    left, right, clipped, forbidding = left[within], right[within], clipped[within], forbidding[within]
     # Being forbidden to merge alone is no evidence against a cluster that others hold together.
     careful = np.where(
         clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
     )
-    strong = clipped >= doubtful
-    label = _connected(len(catalogue), left[strong], right[strong], settled.ties)
-    within = np.flatnonzero((label[left] == label[right]) & (clipped > missing))
-    within = within[np.argsort(label[left[within]], kind="stable")]
     leaning = (clipped + np.minimum(clipped, forbidding)) / 2
-    undenied = within[~settled.denied(left[within], right[within])]
+    undenied = np.flatnonzero(~settled.denied(left, right))
     leaning[undenied] -= _SHARE_OF_RIVALS * taken_by_rivals(
         catalogue, left[undenied], right[undenied], clipped[undenied]
     )
-    leaning = np.maximum(leaning, missing)
+
+    def merged(start: Integers, by: Scores, threshold: float) -> Integers:
+        known = by > missing
+        return _merged(
+            catalogue, settled, start, (left[known], right[known], by[known]), threshold, missing, processes
+        )
+
+    certain = merged(settled.start, careful, automatic)
+    return Partition(certain, merged(certain, leaning, doubtful))
+
+
+def _merged(
+    catalogue: PreparedCatalogue,
+    settled: _Settled,
+    start: Integers,
+    pairs: tuple[Integers, Integers, Scores],
+    threshold: float,
+    missing: float,
+    processes: int,
+) -> Integers:
+    """The cluster of each position after merging down to the threshold; `start` are the clusters to begin with."""
+    left, right, scores = pairs
+    label = _connected(len(catalogue), *_tied(left, right, start, scores >= threshold))
+    within = np.flatnonzero(label[left] == label[right])
+    within = within[np.argsort(label[left[within]], kind="stable")]
     offers = np.argsort(label, kind="stable")
     offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
     pair_ends = np.cumsum(np.bincount(label[left[within]], minlength=len(offer_ends)))
     several = np.flatnonzero(np.diff(np.r_[0, offer_ends]) > 1)
 
-    def begun(part: Part) -> Merging:
-        return Merging(
-            part,
-            one_per_store=not catalogue.statistics.stores_list_twice,
-            missing=missing,
-            floor=doubtful,
-        )
-
-    def part_of(here: Integers, pairs: Integers, by: Scores) -> Part:
-        pairs = pairs[by[pairs] > missing]
-        return settled.part(catalogue, here, left[pairs], right[pairs], by[pairs])
-
-    def merge(start: int, end: int) -> tuple[list[int], list[int], list[int]]:
-        merged: tuple[list[int], list[int], list[int]] = ([], [], [])
-        for part in several[start:end].tolist():
+    def merge(first: int, last: int) -> tuple[list[int], list[int]]:
+        positions: list[int] = []
+        numbers: list[int] = []
+        for part in several[first:last].tolist():
             here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
-            pairs = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
-            merging = begun(part_of(here, pairs, careful))
-            merging.merge_down_to(automatic)
-            certain = [merging.owner[position] for position in here.tolist()]
-            if not np.array_equal(leaning[pairs], careful[pairs]):
-                ties = [pair for pair in zip(certain, here.tolist(), strict=True) if pair[0] != pair[1]]
-                del merging  # a big part's two would not stand in memory together
-                whole = part_of(here, pairs, leaning)
-                merging = begun(replace(whole, ties=[*whole.ties, *ties]))
-            merging.merge_down_to(doubtful)
-            merged[0].extend(here.tolist())
-            merged[1].extend(certain)
-            merged[2].extend(merging.owner[position] for position in here.tolist())
-        return merged
+            kept = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
+            merging = Merging(
+                settled.part(catalogue, here, start, left[kept], right[kept], scores[kept]),
+                one_per_store=not catalogue.statistics.stores_list_twice,
+                missing=missing,
+                threshold=threshold,
+            )
+            merging.merge()
+            positions += here.tolist()
+            numbers += (merging.owner[position] for position in here.tolist())
+        return positions, numbers
 
-    numbers = np.arange(len(catalogue), dtype=np.int64)
-    result = Partition(numbers.copy(), numbers)
-    for position, certain, probable in over_parts(merge, len(several), _PARTS_AT_ONCE, processes):
-        result.automatic[position] = certain
-        result.probable[position] = probable
+    result = np.arange(len(catalogue), dtype=np.int64)
+    for positions, numbers in over_parts(merge, len(several), _PARTS_AT_ONCE, processes):
+        result[positions] = numbers
     return result
+
+
+def _tied(left: Integers, right: Integers, start: Integers, strong: Flags) -> tuple[Integers, Integers]:
+    """Ends of the strong pairs, and of what ties each cluster to begin with together."""
+    tied = np.flatnonzero(start != np.arange(len(start)))
+    return np.concatenate([left[strong], start[tied]]), np.concatenate([right[strong], tied])
+
+
+def _ends(pairs: Sequence[tuple[int, int]]) -> tuple[Integers, Integers]:
+    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def _contrasts(catalogue: PreparedCatalogue, here: Integers) -> Iterator[Mapping[str, str]]:
@@ -135,28 +153,26 @@ def _contrasts(catalogue: PreparedCatalogue, here: Integers) -> Iterator[Mapping
         yield dict(names[column] for column in columns[start:end].tolist()) if start < end else {}
 
 
-def _connected(count: int, left: Integers, right: Integers, ties: Sequence[tuple[int, int]]) -> Integers:
+def _connected(count: int, left: Integers, right: Integers) -> Integers:
     """The number of the connected part that each position is in."""
-    tied = np.array(ties, dtype=np.int64).reshape(-1, 2)
-    rows, columns = np.concatenate([left, tied[:, 0]]), np.concatenate([right, tied[:, 1]])
-    graph = sparse.csr_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(count, count))
+    graph = sparse.csr_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
     label: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
     return label
 
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """What is settled before scores are looked at, by position: ties of clusters and of "same", what is apart.
+    """What is settled before scores are looked at, by position: in `start` the first of those that clusters and
+    "same" make one, what is apart.
 
     `said` gives for the offers that a person tied to others the first of them, `times` how many they are.
     """
 
-    ties: Sequence[tuple[int, int]]
+    start: Integers
     apart: Mapping[int, Sequence[int]]
     in_cluster: frozenset[int]
     said: Mapping[int, int]
     times: Mapping[int, int]
-    tied: Mapping[int, Sequence[int]]
 
     @classmethod
     def of(
@@ -164,12 +180,11 @@ class _Settled:
     ) -> _Settled:
         ordered = sorted(verdicts, key=lambda one: (one.left_id, one.right_id))
         if not ordered and not existing:
-            return cls((), {}, frozenset(), {}, {}, {})
+            return cls(np.arange(len(catalogue)), {}, frozenset(), {}, {})
         position = {record.offer_id: index for index, record in enumerate(catalogue.records)}
         here = [one for one in ordered if one.left_id in position and one.right_id in position]
         same = [(position[one.left_id], position[one.right_id]) for one in here if one.same]
-        ends = np.array(same, dtype=np.int64).reshape(-1, 2)
-        kin_of = _connected(len(position), ends[:, 0], ends[:, 1], ())
+        kin_of = _connected(len(position), *_ends(same))
         apart: defaultdict[int, list[int]] = defaultdict(list)
         for one in here:
             left, right = position[one.left_id], position[one.right_id]
@@ -189,20 +204,24 @@ class _Settled:
             for offer_id, key in sorted(existing.items())
             if offer_id in position
         ]
-        ties = [pair for pair in (*clusters, *same) if pair[0] != pair[1]]
-        tied: defaultdict[int, list[int]] = defaultdict(list)
-        for first, second in ties:
-            tied[first].append(second)
+        tied = _connected(len(position), *_ends([*clusters, *same]))
+        start = np.unique(tied, return_index=True)[1].astype(np.int64)[tied]
         in_cluster = frozenset(position[offer_id] for offer_id in existing if offer_id in position)
         kin: defaultdict[int, list[int]] = defaultdict(list)
         for index in sorted({index for pair in same for index in pair}):
             kin[int(kin_of[index])].append(index)
         said = {index: together[0] for together in kin.values() for index in together}
         times = {index: len(together) for together in kin.values() for index in together}
-        return cls(ties, apart, in_cluster, said, times, tied)
+        return cls(start, apart, in_cluster, said, times)
 
     def part(
-        self, catalogue: PreparedCatalogue, here: Integers, left: Integers, right: Integers, scores: Scores
+        self,
+        catalogue: PreparedCatalogue,
+        here: Integers,
+        start: Integers,
+        left: Integers,
+        right: Integers,
+        scores: Scores,
     ) -> Part:
         positions = here.tolist()
         members = {
@@ -225,7 +244,7 @@ class _Settled:
         return Part(
             members,
             self._as_said(pairs) if self.said or self.apart else ((*pair, 1) for pair in pairs),
-            ties=[(one, other) for one in positions for other in self.tied.get(one, ())],
+            ties=[pair for pair in zip(start[here].tolist(), positions, strict=True) if pair[0] != pair[1]],
             apart=[
                 (one, other) for one in positions for other in self.apart.get(one, ()) if other in members
             ],

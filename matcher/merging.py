@@ -54,10 +54,10 @@ class Part:
 class Merging:
     """Clusters that grow by merging; each goes by the position of its first member."""
 
-    def __init__(self, part: Part, *, one_per_store: bool, missing: float, floor: float) -> None:
+    def __init__(self, part: Part, *, one_per_store: bool, missing: float, threshold: float) -> None:
         self._one_per_store = one_per_store
         self._missing = missing
-        self._floor = floor
+        self._threshold = threshold
         self.owner = {position: position for position in part.members}
         self._apart: dict[int, set[int]] = {}
         self._clusters = {
@@ -87,10 +87,10 @@ class Merging:
                     self._offer(number, neighbour)
         heapq.heapify(self._heap)
 
-    def merge_down_to(self, threshold: float) -> None:
-        """Merge the best pair of clusters as long as its mean reaches the threshold (at least `floor`)."""
+    def merge(self) -> None:
+        """Merge the best pair of clusters as long as its mean reaches the threshold."""
         heap, clusters = self._heap, self._clusters
-        while heap and -heap[0][0] >= threshold:
+        while heap:
             negative, one, other = heapq.heappop(heap)
             first = clusters.get(one)
             if first is None or other not in first.neighbours:
@@ -115,7 +115,7 @@ class Merging:
 
     def _offer(self, one: int, other: int, push: bool = False) -> None:
         mean = self._mean(self._clusters[one], other)
-        if mean >= self._floor:
+        if mean >= self._threshold:
             entry = (-mean, one, other) if one < other else (-mean, other, one)
             if push:
                 heapq.heappush(self._heap, entry)
