@@ -8,7 +8,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from aggregator.accounts import letters
@@ -23,6 +23,8 @@ from aggregator.settings import Settings
 
 CODE_LIFETIME = timedelta(minutes=10)
 MOST_TRIES = 5
+# Any constant will do: numbers pass from account to account one at a time, so that two who prove one do not collide.
+_NUMBERS_CHANGE = 0x436C_5068
 
 _OF_A_NUMBER = Limit("phone-code-number", attempts=4, seconds=3600)
 _OF_A_CLIENT = Limit("phone-code-client", attempts=20, seconds=3600)
@@ -71,6 +73,7 @@ def confirm_phone(session: Session, settings: Settings, account_id: int, token: 
     row = _try(session, "phone_confirm", token, code)
     if row is None or row.account_id != account_id or row.phone_sealed is None:
         return False
+    session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _NUMBERS_CHANGE})
     secrets_ = PersonalSecrets.from_settings(settings)
     number = secrets_.open(row.phone_sealed)
     had = session.execute(

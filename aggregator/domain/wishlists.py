@@ -36,3 +36,13 @@ class Wishlist:
     is_default: bool
     is_shared: bool
     items: tuple[WishlistItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishPlace:
+    """One of a visitor's lists, and whether it holds the product that is looked at."""
+
+    id: str
+    name: str
+    is_default: bool
+    holds_it: bool

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import CTE, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -22,10 +22,10 @@ from aggregator.shopping.cart_filling import fill_cart, open_cart
 from aggregator.shopping.cart_lines import (
     CARD_COLUMNS,
     find_current_products,
-    following_merges,
     lock_cart,
 )
 from aggregator.shopping.purchases import owned_by
+from aggregator.shopping.wish_places import current_products, lists_of
 
 DEFAULT = "default"
 LONGEST_NAME = 80
@@ -131,12 +131,21 @@ def add_items(
 
 def remove_item(session: Session, token: str | None, list_id: str, item_id: str) -> None:
     """Take a product off a list, by the item's id or the product's; raises NotFound."""
-    row = _find(session, token, list_id, lock=True)
+    _take_off(session, [_find(session, token, list_id, lock=True).id], item_id)
+
+
+def remove_everywhere(session: Session, token: str | None, product_id: str) -> None:
+    """Take a product off all of the visitor's lists; raises NotFound where it is on none."""
+    lists = lists_of(token).order_by(WishlistRow.id).with_for_update(of=WishlistRow)
+    _take_off(session, session.scalars(lists).all(), product_id)
+
+
+def _take_off(session: Session, list_keys: Sequence[int], item_id: str) -> None:
     product = find_current_products(session, [item_id] if is_public_id(item_id) else ()).get(item_id)
-    current = _current_products(row.id)
+    current = current_products(WishlistItemRow.wishlist_id.in_(list_keys))
     gone = session.scalars(
         delete(WishlistItemRow)
-        .where(WishlistItemRow.wishlist_id == row.id)
+        .where(WishlistItemRow.wishlist_id.in_(list_keys))
         .where(
             (WishlistItemRow.public_id == item_id)
             | WishlistItemRow.product_id.in_(select(current.c.start).where(current.c.product_id == product))
@@ -151,7 +160,7 @@ def put_into_cart(session: Session, token: str | None, list_id: str) -> int:
     """Want one of each product of a list that the cart does not hold yet; how many came into it. Raises NotFound."""
     row, cart = _find(session, token, list_id), lock_cart(session, token)
     held = {stored.product_id for stored in cart.lines}
-    current = _current_products(row.id)
+    current = current_products(WishlistItemRow.wishlist_id == row.id)
     keys = session.scalars(
         select(ProductRow.id)
         .join(current, current.c.product_id == ProductRow.id)
@@ -184,20 +193,6 @@ def open_shared_wishlist(session: Session, secret: str) -> Wishlist:
     if row is None:
         raise NotFound("shared list", "that this link could show")
     return _shown(session, [row])[0]
-
-
-def wished_for(session: Session, token: str | None, product_ids: Collection[str]) -> frozenset[str]:
-    """Those of the products (public ids) that are on any of the visitor's lists."""
-    if token is None or not product_ids:
-        return frozenset()
-    query = (
-        select(ProductRow.public_id)
-        .join(WishlistItemRow, WishlistItemRow.product_id == ProductRow.id)
-        .join(WishlistRow, WishlistRow.id == WishlistItemRow.wishlist_id)
-        .join(CartRow, CartRow.id == WishlistRow.cart_id)
-        .where(owned_by(token), ProductRow.public_id.in_(product_ids))
-    )
-    return frozenset(session.scalars(query))
 
 
 def merge_default_lists(session: Session, cart_id: int) -> None:
@@ -260,18 +255,10 @@ def _find(session: Session, token: str | None, list_id: str, *, lock: bool = Fal
     return row
 
 
-def _current_products(*list_ids: int) -> CTE:
-    return following_merges(
-        select(WishlistItemRow.product_id.label("start"), WishlistItemRow.product_id.label("product_id"))
-        .where(WishlistItemRow.wishlist_id.in_(list_ids))
-        .distinct()
-    )
-
-
 def _shown(session: Session, rows: Sequence[WishlistRow]) -> tuple[Wishlist, ...]:
     if not rows:
         return ()
-    current = _current_products(*(row.id for row in rows))
+    current = current_products(WishlistItemRow.wishlist_id.in_([row.id for row in rows]))
     items: defaultdict[int, dict[str, WishlistItem]] = defaultdict(dict)
     found = session.execute(
         select(

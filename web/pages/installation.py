@@ -20,7 +20,7 @@ _VERSIONED = (
     "css/toasts.css", "img/icon.svg", "img/symbols.svg", "js/theme.js", "js/site.js", "js/suggestions.js",
     "js/cart-everywhere.js", "js/installation.js",
 )  # fmt: skip
-_IMPORTED = ("js/outbox.js", "js/tabs.js", "js/toasts.js")
+_IMPORTED = ("js/hearts.js", "js/outbox.js", "js/tabs.js", "js/toasts.js")
 
 
 def prepare(app: Flask, _settings: Settings) -> None:

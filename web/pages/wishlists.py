@@ -17,6 +17,7 @@ from aggregator.shopping.wishlists import (
     list_wishlists,
     open_shared_wishlist,
     put_into_cart,
+    remove_everywhere,
     remove_item,
     rename_wishlist,
     share_wishlist,
@@ -65,6 +66,18 @@ def add() -> Response:
     flash(_("It is on your wishlist."), "wishlist")
     there = context.local_path(request.form.get("next"), url_for("wishlists.index"))
     return context.remember_cart(context.go_to(there), token)
+
+
+@pages.post("/items/remove")
+def remove_product() -> Response:
+    """Take a product off one list, or off all of them where none is named: what a filled heart does."""
+    product, list_id = request.form.get("product", ""), request.form.get("list")
+    if list_id:
+        remove_item(current_session(), context.cart_token(), list_id, product)
+    else:
+        remove_everywhere(current_session(), context.cart_token(), product)
+    flash(_("It is off your wishlist."), "wishlist")
+    return context.go_to(context.local_path(request.form.get("next"), url_for("wishlists.index")))
 
 
 @pages.post("/<list_id>/items/<item_id>/remove")

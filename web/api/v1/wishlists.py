@@ -17,6 +17,7 @@ from aggregator.shopping.wishlists import (
     find_default,
     get_wishlist,
     list_wishlists,
+    remove_everywhere,
     remove_item,
     rename_wishlist,
 )
@@ -165,6 +166,13 @@ def add_to_default(body: Wanted) -> Response:
 def remove_from_default(item_id: str) -> None:
     """Take a product off, by the item's id or the product's."""
     remove_item(current_session(), context.cart_token(), DEFAULT, item_id)
+
+
+@resources.delete("/wishes/<product_id>")
+@operation("Take off all wishlists", status=204)
+def remove_wish(product_id: str) -> None:
+    """Take a product off each of the visitor's lists."""
+    remove_everywhere(current_session(), context.cart_token(), product_id)
 
 
 def _told(wishlist: Wishlist, token: str | None, status: int) -> Response:

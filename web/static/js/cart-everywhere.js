@@ -1,16 +1,19 @@
 // The cart and the wishlist without waiting: what is pressed shows at once, is taken back where it failed, waits where
 // there is no network, and other tabs follow. Every form works without this file, too.
 
+import { showWished } from "./hearts.js";
 import { deliver, drop, flush, later, waiting } from "./outbox.js";
 import { known, learn, listen, tell } from "./tabs.js";
 import { hush, say, words } from "./toasts.js";
 
 const base = words.cart?.replace(/\/cart$/, "") ?? "";
 const root = `${base}/api/v1`;
-const isSignedIn = "signedIn" in words;
+const account = words.account ?? "";
 const isCopy = "seenAt" in document.documentElement.dataset;
 const onCart = location.pathname.replace(/\/$/, "") === words.cart;
+const signIn = `${words.signInAt}?next=${encodeURIComponent(location.pathname + location.search)}`;
 const reload = { label: words.reload, press: () => location.reload() };
+const toWishlist = { label: words.toWishlist, href: words.wishlist };
 const toCart = onCart ? null : { label: words.toCart, href: words.cart };
 
 // The number beside "Cart".
@@ -43,7 +46,9 @@ function asked(form, submitter) {
   const product = data.get("product");
   let found;
   if (path === "/cart/lines" && product) return addition(product, Number(data.get("quantity") ?? 1));
-  if (path === "/wishlist/items" && product) return wish(product, data.get("list"), submitter);
+  const list = submitter?.name === "list" ? submitter.value : data.get("list");
+  if (path === "/wishlist/items" && product) return wish(product, list);
+  if (path === "/wishlist/items/remove" && product) return unlist(product, list);
   if ((found = /^\/cart\/lines\/([0-9a-z]+)$/.exec(path))) {
     return change(form, found[1], submitter?.name === "remove" ? 0 : Number(data.get("quantity")));
   }
@@ -75,10 +80,16 @@ function change(form, line, quantity) {
   return { method: "PUT", path: `/cart/items/${line}`, body: { quantity }, done, event: "cart:changed", undo };
 }
 
-function wish(product, list, button) {
-  button?.classList.add("is-wished");
+function wish(product, list) {
   const path = list ? `/wishlists/${list}/items` : "/wishlist";
-  return { method: "POST", path, body: { product_id: product }, done: words.wished, event: "wishlist:changed", undo: () => button?.classList.remove("is-wished") };
+  const wished = { product, list, isWished: true };
+  return { method: "POST", path, body: { product_id: product }, done: words.wished, action: toWishlist, event: "wishlist:changed", detail: wished, undo: showWished(product, list, true) };
+}
+
+function unlist(product, list) {
+  const path = list ? `/wishlists/${list}/items/${product}` : `/wishes/${product}`;
+  const wished = { product, list, isWished: false };
+  return { method: "DELETE", path, done: words.unwished, event: "wishlist:changed", detail: wished, undo: showWished(product, list, false) };
 }
 
 function unwish(form, list, item) {
@@ -91,7 +102,7 @@ function unwish(form, list, item) {
 
 function refusal({ status, told }) {
   const name = "refused";
-  if (status === 401) return say(words.e401, { tone: "bad", name, action: { label: words.signIn, href: words.signInAt } });
+  if (status === 401) return say(words.e401, { tone: "bad", name, action: { label: words.signIn, href: signIn } });
   if (status === 403) return say(words.e403, { tone: "bad", name });
   if (status === 404) return say(words.e404, { tone: "bad", name, action: reload });
   if (status === 409 || status === 412) return say(words.e409, { tone: "bad", name, action: reload });
@@ -100,13 +111,13 @@ function refusal({ status, told }) {
   say(told?.detail || words.e400, { tone: "bad", name });
 }
 
-function spread(event, answer) {
+function spread({ event, detail }, answer) {
   if (event === "cart:changed" && Number.isInteger(answer.told?.unit_count)) {
     showUnits(answer.told.unit_count);
     learn({ units: answer.told.unit_count });
     tell(event, { units: answer.told.unit_count });
   } else {
-    tell(event);
+    tell(event, detail);
   }
 }
 
@@ -142,7 +153,7 @@ document.addEventListener("click", (event) => {
 // A page that is closed leaves what it has not sent to the next one.
 addEventListener("pagehide", () => {
   for (const change of open) {
-    if (!change.isOnItsWay) later({ ...wanted(change), account: isSignedIn });
+    if (!change.isOnItsWay) later({ ...wanted(change), account });
     open.delete(change);
   }
 });
@@ -157,7 +168,7 @@ async function carryOut(change) {
   await sync();
   if (!open.has(change)) return;
   change.isOnItsWay = true;
-  const answer = await deliver(root, { ...wanted(change), account: isSignedIn });
+  const answer = await deliver(root, { ...wanted(change), account });
   if (answer.waits) {
     say(words.waits, { tone: "warn", name: "waits", stays: true });
     return;
@@ -167,7 +178,7 @@ async function carryOut(change) {
     refusal(answer);
     return;
   }
-  spread(event, answer);
+  spread(change, answer);
   say(done, { action, name: "done" });
   if (event === "cart:changed" && onCart && open.size <= 1 && !isLeaving) await refresh();
 }
@@ -205,11 +216,11 @@ let again;
 async function sync() {
   clearTimeout(again);
   if (!waiting().length || !navigator.onLine || isCopy) return;
-  const { answers, left, retryAfter } = await flush(root, isSignedIn);
+  const { answers, left, retryAfter } = await flush(root, account);
   if (retryAfter) again = setTimeout(sync, retryAfter * 1000);
   if (!answers.length) return isSent();
   for (const answer of answers) {
-    if (answer.ok) spread(answer.path.startsWith("/cart") ? "cart:changed" : "wishlist:changed", answer);
+    if (answer.ok) spread({ event: answer.path.startsWith("/cart") ? "cart:changed" : "wishlist:changed" }, answer);
     else refusal(answer);
   }
   if (left) return;
@@ -240,25 +251,26 @@ listen({
     if (isTyping()) follow(words.cartElsewhere);
     else refresh();
   },
-  "wishlist:changed": () => {
+  "wishlist:changed": ({ product, list, isWished }) => {
     isSent();
+    if (product) showWished(product, list, isWished);
     if (location.pathname.startsWith(`${base}/wishlist`)) follow(words.wishlistElsewhere);
   },
-  "auth:login": () => isSignedIn || follow(words.signedInElsewhere),
   // What an account's page shows must not stay after its owner has left.
-  "auth:logout": () => isSignedIn && location.reload(),
+  "auth:login": ({ account: other }) => other === account || (account ? location.reload() : follow(words.signedInElsewhere)),
+  "auth:logout": () => account && location.reload(),
 });
 
 // Pages say what is so; where that is news (a pasted list, a sign-in), this tab passes it on.
 if (!isCopy && words.cart) {
-  const [before, now] = [known(), { units: units(), account: isSignedIn }];
+  const [before, now] = [known(), { units: units(), account }];
   learn(now);
   if (before.units !== undefined && before.units !== now.units) tell("cart:changed", { units: now.units });
-  if (before.account !== undefined && before.account !== now.account) tell(now.account ? "auth:login" : "auth:logout");
-  if (before.account && !now.account) {
+  if (before.account !== undefined && before.account !== now.account) tell(account ? "auth:login" : "auth:logout", { account });
+  if (before.account && before.account !== account) {
     // Signed out, here or from elsewhere, or after its time: nothing of the account stays.
     navigator.serviceWorker?.controller?.postMessage({ forget: true });
-    await drop((change) => change.account);
+    if (await drop((change) => change.account && change.account !== account)) refusal({ status: 401 });
   }
 }
 addEventListener("pageshow", ({ persisted }) => {

@@ -32,11 +32,11 @@ function alone(work) {
   return navigator.locks ? navigator.locks.request(WAITING, work) : work();
 }
 
-// A change is {method, path, body, account}: `path` below the API's root, `account` whether somebody is signed in.
+// A change is {method, path, body, account}: `path` below the API's root, `account` whom the page was drawn for, "" a guest.
 function send(root, change) {
   return fetch(root + change.path, {
     method: change.method,
-    headers: { "Content-Type": "application/json", "Idempotency-Key": change.key },
+    headers: { "Content-Type": "application/json", "Idempotency-Key": change.key, ...(change.account && { "Click2Cart-Account": change.account }) },
     body: change.body === undefined ? undefined : JSON.stringify(change.body),
     signal: AbortSignal.timeout(PATIENCE),
     keepalive: true,
@@ -91,12 +91,12 @@ export async function deliver(root, change) {
 }
 
 // Send what waits, oldest first: {answers, left, retryAfter}. What the API refuses is given up, the caller says so.
-export function flush(root, isSignedIn) {
+export function flush(root, account) {
   return alone(async () => {
     const answers = [];
     for (let list = waiting(); list.length && navigator.onLine; list = waiting()) {
       const [first, ...rest] = list;
-      if (first.account && !isSignedIn) {
+      if (first.account && first.account !== account) {
         // It was meant for an account that has been left since.
         answers.push({ status: 401, ok: false, told: null });
         store(rest);
@@ -125,6 +125,12 @@ export function flush(root, isSignedIn) {
   });
 }
 
+// How many were dropped.
 export function drop(isUnwanted) {
-  return alone(async () => store(waiting().filter((change) => !isUnwanted(change))));
+  return alone(async () => {
+    const list = waiting();
+    const kept = list.filter((change) => !isUnwanted(change));
+    store(kept);
+    return list.length - kept.length;
+  });
 }
