@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, request
+from flask_babel import gettext as _
 
 from aggregator.accounts.rate_limits import Limit
 from aggregator.settings import Settings
 from web import context
 from web.db import current_session, limit_statements
+from web.errors import problem
 
 _WINDOW = 60
 _STATEMENT_SECONDS = 10
 _DAY = "86400"
+# A page says for whom it was drawn, so that what was pressed there never reaches a stranger's cart.
+_MEANT_FOR = "Click2Cart-Account"
 _EXPOSED = "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match"
@@ -31,6 +35,9 @@ def prepare(app: Flask, settings: Settings) -> None:
         subject = f"account {account.account_id}" if account else context.client() or ""
         g.allowance = context.rate_limits().count(current_session(), limit, subject)
         limit_statements(_STATEMENT_SECONDS)
+        meant_for = request.headers.get(_MEANT_FOR)
+        if meant_for and request.method not in {"GET", "HEAD"} and (not account or account.id != meant_for):
+            return problem(401, _("This was meant for an account that is not signed in here any more."))
         return None
 
     @app.after_request
