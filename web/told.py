@@ -19,6 +19,8 @@ from web.translations import TRANSLATED, is_translated, read_catalogue
 
 _GAP = re.compile(r"%\((\w+)\)s")
 _LONGEST = 2_000
+# How a field is parted from what is said of it, and that from what to do; French sets a space before both marks.
+_MARKS = {"de": (": ", "; "), "fr": ("\u00a0: ", "\u00a0; ")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def error_words(error: Click2CartError) -> str:
         return str(error)
     match error:
         case InvalidInput(place=place, problem=problem, remedy=remedy):
-            said = _told(problem, language) + (f"; {_told(remedy, language)}" if remedy else "")
-            return f"{_words(language).get(place, place)}: {said}" if place else said
+            colon, semicolon = _MARKS[language]
+            said = _told(problem, language) + (f"{semicolon}{_told(remedy, language)}" if remedy else "")
+            return f"{_words(language).get(place, place)}{colon}{said}" if place else said
         case NotFound(kind=kind, key=key):
             named = NotFound(_words(language).get(kind, kind), _words(language).get(key, key))
             return _told(str(named), language)
@@ -90,7 +93,7 @@ def _told(text: str, language: str) -> str:
             return "".join(said[piece] if number % 2 else piece for number, piece in pieces)
     # An address or a field, and what is said of it.
     about, colon, rest = text.partition(": ")
-    return f"{about}: {_told(rest, language)}" if colon else text
+    return f"{about}{_MARKS[language][0]}{_told(rest, language)}" if colon else text
 
 
 @cache

@@ -49,6 +49,14 @@ def test_an_error_is_said_in_the_visitors_language(
         assert error_words(error) == str(error)
 
 
+def test_french_marks_stand_apart_and_never_begin_a_line(app: Flask) -> None:
+    error = InvalidInput("this address is taken", place="email", remedy="ask for another one")
+    with app.test_request_context(), force_locale("fr"):
+        assert error_words(error) == (
+            "adresse e-mail\u00a0: cette adresse est déjà prise\u00a0; choisissez-en une autre"
+        )
+
+
 def test_what_was_kept_is_said_with_what_is_in_it(app: Flask) -> None:
     kept = "North could not be read to its end: https://north.example/a: answered HTTP 503"
     with app.test_request_context(), force_locale("de"):
