@@ -15,13 +15,14 @@ from web.presenters import web_address
 
 pages = Blueprint("pictures", __name__)
 _FILES = "click2cart.pictures"
+_BROWSERS_KEEP = 86_400
 
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Let templates ask for pictures."""
     app.extensions[_FILES] = PictureFiles.at(settings.data_dir)
     app.jinja_env.globals.update(photo=photo)
-    app.after_request(_note_missing)
+    app.after_request(_note_wanted)
 
 
 @pages.get("/pictures/<digest>-<int:width>.webp")
@@ -34,26 +35,30 @@ def show(digest: str, width: int) -> Response:
     )
     if found is None:
         abort(404)
-    return Response(
-        found.read_bytes(),
-        mimetype="image/webp",
-        headers={"Cache-Control": "public, max-age=31536000, immutable"},
-    )
+    response = Response(found.path.read_bytes(), mimetype="image/webp")
+    # Its address stays when the store changes the picture: a browser asks again after a day, mostly for nothing.
+    response.cache_control.public, response.cache_control.max_age = True, _BROWSERS_KEEP
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def photo(url: str | None, width: int) -> str | None:
-    """The address of our own copy of a product's picture; None, and asked for, where there is none yet."""
+    """The address of our own copy of a product's picture; None where there is none yet.
+
+    What is missing is asked for, and what is old is asked for anew.
+    """
     if not web_address(url):
         return None
     assert url is not None
     digest = picture_digest(url)
-    if current_app.extensions[_FILES].find(digest, width) is None:
-        g.setdefault("missing_pictures", set()).add(url)
-        return None
-    return url_for("pictures.show", digest=digest, width=width)
+    found = current_app.extensions[_FILES].find(digest, width)
+    if found is None or found.is_old:
+        g.setdefault("wanted_pictures", set()).add(url)
+    return None if found is None else url_for("pictures.show", digest=digest, width=width)
 
 
-def _note_missing(response: Response) -> Response:
-    if response.status_code == 200 and request.method == "GET" and "missing_pictures" in g:
-        want_pictures(current_session(), g.missing_pictures)
+def _note_wanted(response: Response) -> Response:
+    if response.status_code == 200 and request.method == "GET" and "wanted_pictures" in g:
+        want_pictures(current_session(), g.wanted_pictures)
     return response

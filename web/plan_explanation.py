@@ -10,7 +10,7 @@ from aggregator.domain.carts import PlanStatus
 from aggregator.domain.checkouts import CartPlan
 from aggregator.domain.money import Money
 from aggregator.domain.vocabulary import TaxBasis
-from web.presenters import money
+from web.presenters import isolated, money
 
 
 def savings(planned: CartPlan) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def _compared(planned: CartPlan) -> Iterator[str]:
 
 def _store_name(planned: CartPlan, store_id: str) -> str:
     """The name of a store that sells something of the cart."""
-    return next((store.name for store in planned.selling_stores if store.id == store_id), "")
+    return isolated(next((store.name for store in planned.selling_stores if store.id == store_id), ""))
 
 
 def explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def explanation(planned: CartPlan, unknown: tuple[str, ...]) -> tuple[str, ...]:
                 total=money(Money(known.total, currency)),
             )
         )
-    untold = [store.store_name for store in planned.stores if store.tax_basis is TaxBasis.UNKNOWN]
+    untold = [isolated(store.store_name) for store in planned.stores if store.tax_basis is TaxBasis.UNKNOWN]
     if untold:
         sentences.append(
             _(

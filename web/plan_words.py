@@ -15,7 +15,7 @@ from aggregator.domain.money import Money
 from aggregator.domain.plan_reasons import LeftOut, LineReason, Why
 from aggregator.domain.taxes import standard_vat_factor
 from aggregator.domain.vocabulary import TaxBasis
-from web.presenters import ago, money
+from web.presenters import ago, isolated, money
 
 
 def day(value: date) -> str:
@@ -40,7 +40,7 @@ def countries() -> list[tuple[str, str]]:
 
 def why(reason: LineReason) -> str:
     """Why a line is bought here, in one sentence."""
-    store, less = reason.store or "", money(reason.less)
+    store, less = isolated(reason.store or ""), money(reason.less)
     more = money(reason.more)
     if store and reason.less is None and reason.why is not Why.STOCK:
         return str(_("%(store)s asks less a piece, but only for more of them.", store=store))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from flask import Flask, current_app, request, url_for
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 
+from aggregator.domain.freshness import Freshness
 from aggregator.domain.identifiers import shown_gtin
 from aggregator.domain.money import Money
 from aggregator.domain.products import DoubtfulView, MovedProduct, ProductCard, RelatedView, VariantView
@@ -50,6 +52,8 @@ def prepare(app: Flask, settings: Settings) -> None:
         gtin=shown_gtin,
         availability=availability,
         condition=condition,
+        freshness_words=freshness_words,
+        isolated=isolated,
         leaf=leaf,
         sentence=sentence,
         plain_amount=plain_amount,
@@ -224,6 +228,17 @@ def availability(value: Availability | None) -> Words:
             return Words(_("Sold out"), "bad")
 
 
+def freshness_words(value: Freshness) -> Words:
+    """What a shopper reads for how a store is being read."""
+    match value:
+        case Freshness.FRESH:
+            return Words(_("Read in time"), "good")
+        case Freshness.STALE:
+            return Words(_("Not read lately"), "warn")
+        case Freshness.FAILING:
+            return Words(_("Cannot be read now"), "bad")
+
+
 def condition(value: ItemCondition) -> str:
     """The item's condition in a word."""
     words = {
@@ -233,6 +248,15 @@ def condition(value: ItemCondition) -> str:
         ItemCondition.DAMAGED: _("Damaged"),
     }
     return str(words[value])
+
+
+def isolated(words: str) -> str:
+    """Words of a store or a person for within a sentence of ours: what runs from right to left does not turn it."""
+    if not words.isascii() and any(
+        unicodedata.bidirectional(letter) in {"R", "AL", "RLE", "RLO", "RLI"} for letter in words
+    ):
+        return f"\u2068{words}\u2069"
+    return words
 
 
 def leaf(category: str) -> str:

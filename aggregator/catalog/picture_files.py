@@ -1,4 +1,7 @@
-"""Pictures on disk: kept up to a size, the longest unseen forgotten first."""
+"""Pictures on disk: kept up to a size, the longest unseen forgotten first.
+
+A file's times say both things that are asked of it: modified when it was fetched, accessed when it was last shown.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,16 @@ from tempfile import NamedTemporaryFile
 
 # An address that is seen every day need not be touched at each look.
 _TOUCHED_EVERY = 86_400
+# A store may put another picture at the same address; it is asked again when a page shows one that is so old.
+_OLD_AFTER = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A picture's file, and whether it was fetched so long ago that the store should be asked again."""
+
+    path: Path
+    is_old: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +42,18 @@ class PictureFiles:
         """Where a picture lies if it is there."""
         return self.root / digest[:2] / f"{digest}-{width}.webp"
 
-    def find(self, digest: str, width: int) -> Path | None:
-        """The file of a picture; looking for it keeps it from being forgotten."""
+    def find(self, digest: str, width: int) -> FoundPicture | None:
+        """A picture that is here; looking for it keeps it from being forgotten."""
         path = self.path(digest, width)
         try:
-            seen_at = path.stat().st_mtime
+            state = path.stat()
         except OSError:
             return None
-        if time.time() - seen_at > _TOUCHED_EVERY:
+        now = time.time()
+        if now - state.st_atime > _TOUCHED_EVERY:
             with suppress(OSError):
-                os.utime(path)
-        return path
+                os.utime(path, (now, state.st_mtime))
+        return FoundPicture(path, is_old=now - state.st_mtime > _OLD_AFTER)
 
     def keep(self, digest: str, encoded: Mapping[int, bytes]) -> None:
         """Write a picture's files; a reader sees each whole or not at all."""
@@ -56,7 +70,7 @@ class PictureFiles:
         for path in self.root.glob("*/*"):
             with suppress(OSError):
                 state = path.stat()
-                files.append((state.st_mtime, state.st_size, path))
+                files.append((state.st_atime, state.st_size, path))
         surplus = sum(size for _, size, _ in files) - most_bytes
         forgotten = 0
         for _, size, path in sorted(files, key=lambda file: file[0]):

@@ -1,4 +1,4 @@
-"""Which stores' pictures are wanted: pages note what they could not show, a worker takes it from here."""
+"""Which stores' pictures are wanted: pages note what is missing or old, a worker takes it from here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORGOTTEN_AFTER = "90 days"
 
 
 def want_pictures(session: Session, urls: Collection[str]) -> None:
-    """Note that a page would have shown the pictures at these addresses, which must be products' own.
+    """Note that a page showed no picture, or an old one, of these addresses, which must be products' own.
 
     What was tried in vain is tried again after an hour, then four, sixteen, ... at most 30 days; what is on its way
     or was asked for in the last ten minutes is left alone.

@@ -128,7 +128,7 @@ def _description(offers: Sequence[Any], rules: Mapping[str, str]) -> dict[str, s
     titles = sorted({offer.title for offer in offers})
     usual = median(len(title) for title in titles)
     title = min(titles, key=lambda candidate: (abs(len(candidate) - usual), candidate.islower(), candidate))
-    brand = _most_common(offer.brand for offer in offers)
+    brand = _brand(offer.brand for offer in offers)
     gtin = _most_common(offer.gtin for offer in offers)
     category = _most_common(offer.category for offer in offers)
     codes = {code for offer in offers for code in (offer.mpn, offer.sku) if code}
@@ -143,6 +143,14 @@ def _description(offers: Sequence[Any], rules: Mapping[str, str]) -> dict[str, s
         "item_group_id": _most_common(offer.item_group_id for offer in offers),
         "search_vector": search_vector(title, brand, gtin, [*sorted(codes), *titles]),
     }
+
+
+def _brand(spellings: Iterable[str | None]) -> str | None:
+    """The brand that most offers name, in the most common of its spellings: "SONY" and "Sony" are one."""
+    counted = Counter(spelling for spelling in spellings if spelling)
+    key = _most_common(spelling.casefold() for spelling in counted.elements())
+    own = [spelling for spelling in counted if spelling.casefold() == key]
+    return min(own, key=lambda one: (-counted[one], one.isupper(), one), default=None)
 
 
 def _most_common(values: Iterable[str | None]) -> str | None:

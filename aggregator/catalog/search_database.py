@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card
+from aggregator.catalog.search_facets import brand_values
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.products import Facet, FacetValue, HomePage, SearchPage, SearchQuery
@@ -31,6 +32,7 @@ _ORDER = {
 }
 # What only the index can order by, and what comes nearest to it.
 _NEAREST = {"total": "price", "unit": "price", "drop": "relevance"}
+_IN_BRAND = "lower(p.brand) = any(select lower(b) from unnest(cast(:brands as text[])) b)"
 # What a cursor says: the order, the last product's key in it, and its public id.
 _CURSOR = re.compile(r"(-?[a-z]+) (-?[0-9]{1,12}(?:\.[0-9]{1,12})?) ([0-9a-z]+)")
 
@@ -84,7 +86,7 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
         with found as materialized (
             select {CARD_COLUMNS}, p.store_ids,
                    {_SCORE if words else "p.store_count::numeric"} as score,
-                   {"p.brand = any(:brands)" if query.brands else "true"} as in_brand,
+                   {_IN_BRAND if query.brands else "true"} as in_brand,
                    {
         "coalesce(p.category_key, p.category) = any(:categories)" if query.categories else "true"
     } as in_category,
@@ -103,8 +105,8 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
         ), facets as (
             (select 'brand' as facet, brand as value, brand as label, count(*) as count from found
              where in_category and in_store and brand is not null
-             group by brand order by (brand = any(:brands)) desc, count(*) desc, brand collate "C"
-             limit :facet_size)
+             group by brand order by (lower(brand) = any(select lower(b) from unnest(cast(:brands as text[])) b)) desc,
+             count(*) desc, brand collate "C" limit 3 * :facet_size)
             union all
             (select 'category', filed, filed, count(*) from found
              where in_brand and in_store and filed is not null
@@ -164,9 +166,10 @@ def browse_database(session: Session, limit: int) -> HomePage:
 
 
 def _facets(query: SearchQuery, rows: list[RowMapping]) -> tuple[Facet, ...]:
-    chosen = {"brand": query.brands, "category": query.categories, "store": query.stores}
-    facets = []
-    names: tuple[Literal["brand", "category", "store"], ...] = ("brand", "category", "store")
+    chosen = {"category": query.categories, "store": query.stores}
+    brands = {row["value"]: row["count"] for row in rows if row["facet"] == "brand"}
+    facets = [Facet("brand", brand_values(brands, query.brands)[:FACET_SIZE])]
+    names: tuple[Literal["category", "store"], ...] = ("category", "store")
     for name in names:
         values = tuple(
             FacetValue(row["value"], row["label"], row["count"], row["value"] in chosen[name])

@@ -27,7 +27,8 @@ _RANGES = [
     {"from": _PRICES[-1]},
 ]
 _AGGREGATIONS: Mapping[str, dict[str, Any]] = {
-    "brand": {"terms": {"field": "brand", "size": FACET_SIZE}},
+    # More than are shown: "SONY" and "Sony" are counted together.
+    "brand": {"terms": {"field": "brand", "size": 3 * FACET_SIZE}},
     "category": {"terms": {"field": "category", "size": 60}},
     "store": {"terms": {"field": "store", "size": FACET_SIZE}},
     "condition": {"terms": {"field": "condition", "size": 8}},
@@ -46,8 +47,9 @@ _UNITS = {"MB": 1, "GB": 1024, "TB": 1024**2, "ml": 1, "l": 1000, "g": 1, "kg": 
 def filters_of(view: View, query: SearchQuery, store_ids: Mapping[str, int]) -> dict[str, Query]:
     """Each filter that is in force, by the facet it belongs to; attributes as "attribute:NAME"."""
     found: dict[str, Query] = {}
+    if query.brands:
+        found["brand"] = _one_of(view, "brand_key", list({brand.casefold() for brand in query.brands}))
     for name, values in (
-        ("brand", query.brands),
         ("category", query.categories),
         ("condition", query.conditions),
     ):
@@ -105,7 +107,13 @@ def told_facets(
     facets = (
         _terms("category", counted["category"], query.categories),
         _prices(counted["price"], query),
-        _terms("brand", counted["brand"], query.brands),
+        Facet(
+            "brand",
+            brand_values(
+                {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["brand"]["buckets"]},
+                query.brands,
+            )[:FACET_SIZE],
+        ),
         _stores(session, counted["store"], query.stores),
         *_attributes(attributes, query.attributes),
         _terms("condition", counted["condition"], query.conditions),
@@ -125,7 +133,25 @@ def _one_of(view: View, field: str, values: Sequence[object]) -> Query:
     return Query.const_score_query(one, 0.0)
 
 
-def _terms(name: Literal["category", "brand", "condition"], counted: Any, chosen: Sequence[str]) -> Facet:
+def brand_values(counts: Mapping[str, int], chosen: Sequence[str]) -> tuple[FacetValue, ...]:
+    """Brands by how often they are found, of each the most common of its spellings in upper and lower case.
+
+    A chosen one keeps the spelling that it was chosen by as its value, so that it can be taken out again.
+    """
+    spellings: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for spelling, count in counts.items():
+        spellings[spelling.casefold()][spelling] = count
+    chosen_by = {spelling.casefold(): spelling for spelling in chosen}
+    for key, spelling in chosen_by.items():
+        spellings[key] = spellings[key] or {spelling: 0}
+    found = []
+    for key, spelt in spellings.items():
+        label = min(spelt, key=lambda one: (-spelt[one], one.isupper(), one))
+        found.append(FacetValue(chosen_by.get(key, label), label, sum(spelt.values()), key in chosen_by))
+    return tuple(sorted(found, key=lambda one: (not one.is_chosen, -one.count, one.value)))
+
+
+def _terms(name: Literal["category", "condition"], counted: Any, chosen: Sequence[str]) -> Facet:
     counts = {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
     # A choice that lies beyond the most frequent ones is shown all the same, though its count costs too much.
     for value in chosen:

@@ -66,6 +66,8 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("brand", "category", "condition", "attribute", "available"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    # A brand in any case of letters; `brand` is as stores spell it.
+    builder.add_text_field("brand_key", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("store", indexed=True, fast=True)
     for name in ("price", "weight"):
         builder.add_float_field(name, fast=True)
@@ -100,6 +102,7 @@ def _document(one: SearchDocument) -> tantivy.Document:
             document.add_text(name, value)
     if one.brand:
         document.add_text("brand", one.brand)
+        document.add_text("brand_key", one.brand.casefold())
     document.add_text("available", "yes" if available else "no")
     for store_id in one.stores:
         document.add_unsigned("store", store_id)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
@@ -23,18 +22,14 @@ from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from tests.databases import fresh_database, name_beside
 from tests.e2e.conftest import free_port, running_web
+from tests.e2e.looking import findings, walk
+from tests.every_page import Furnished, as_it_is, furnish, unseen_endpoints
 from tests.integration.shop_rows import flat_shipping, offer_row, product_row, store_row
 from web import create_app
 
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LONG = "Fridge freezer with water dispenser, ice maker and a name that goes on and on " * 3
 ARABIC = "ثلاجة سامسونج 500 لتر بباب مزدوج RT50K"
 SIZES = {"desktop": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
-# Pages that answer no browser's visitor: programs', files, and steps that need a secret.
-NO_PAGES = re.compile(
-    r"^(static|health|metrics|pictures|api_(?!docs)\w+|feeds|site_map)\b|\.(export\w*|prices|suggestions|live|next_times|picture"
-    r"|summary_pdf|look_into_mail|go_on|leave_form)$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,7 @@ class Window:
     """A site with every kind of product; ids by what is special about them."""
 
     url: str
+    settings: Settings
     sessions: Sessions
     ids: dict[str, str]
 
@@ -115,89 +111,102 @@ def window(
         with sessions.begin() as session:
             ids = fill(session)
         with running_web(settings, folder / "web.log") as address:
-            yield Window(address, sessions, ids)
+            yield Window(address, settings, sessions, ids)
 
 
-def addresses(window: Window) -> list[str]:
-    """Every page of the site that a browser can open by its address alone, and those of this catalogue."""
-    app = create_app(Settings(), sessionmaker())
-    plain = {
-        rule.rule
-        for rule in app.url_map.iter_rules()
-        if "GET" in (rule.methods or ())
-        and not rule.arguments
-        and not rule.rule.endswith(".json")
-        and not NO_PAGES.search(rule.endpoint)
-    }
-    own = {f"/products/{public_id}" for public_id in window.ids.values()}
-    return sorted(
-        plain
-        | own
-        | {
-            "/search?q=fridge", "/search?q=nothingatall", "/categories/appliances", "/categories/laptops",
-            f"/compare?ids={','.join(window.ids[name] for name in ('many', 'arabic', 'S', 'L'))}", "/stores/store-1",
-            "/stores/store-4", "/nowhere", "/operations/stores/store-1", "/operations/categories?show=other",
-        }
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def furnished(window: Window) -> Furnished:
+    """Every page of the site, with something on each."""
+    app = create_app(window.settings, window.sessions)
+    seen = furnish(app, window.settings, window.sessions, list(window.ids.values()), as_it_is)
+    assert unseen_endpoints(app, seen.all) == set()
+    return seen
 
 
 @contextmanager
-def admin(browser: Browser, window: Window) -> Iterator[Page]:
+def visit(browser: Browser, window: Window, *, is_admin: bool) -> Iterator[Page]:
+    """A stranger's page, or that of the admin whose account has everything."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    with window.sessions.begin() as session:
-        token = invite(session, "ada@example.org", "admin")
     page = context.new_page()
-    page.goto(f"{window.url}/login/link/{token}")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/operations")
+    if is_admin:
+        with window.sessions.begin() as session:
+            token = invite(session, "ada@example.org", "admin")
+        page.goto(f"{window.url}/login/link/{token}")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/operations")
     yield page
     context.close()
-
-
-def findings(page: Page, address: str, width: int, scheme: str) -> list[tuple[str, ...]]:
-    """What axe says of a page, what its policy stopped, and whether it scrolls sideways."""
-    stopped: list[str] = []
-    listen = lambda message: stopped.append(message.text) if "Security Policy" in message.text else None  # noqa: E731  # taken off again
-    page.on("console", listen)
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
-    page.goto(address)
-    found = [
-        (address, scheme, violation["id"], str(violation["nodes"][0]["target"]))
-        for violation in Axe().run(page, options=AXE).response["violations"]
-    ]
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        found.append((address, str(width), "scrolls sideways"))
-    page.remove_listener("console", listen)
-    return [*found, *((address, text) for text in stopped)]
 
 
 MAIN = ("/", "/search?q=fridge", "/categories", "/compare", "/drops", "/design", "/cart")
 
 
 def test_the_main_pages_are_accessible_on_a_desktop_and_on_a_phone(browser: Browser, window: Window) -> None:
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
     paths = [*MAIN, *(f"/products/{window.ids[name]}" for name in ("many", "long", "arabic", "gone", "S"))]
     found = []
-    for number, path in enumerate(paths):
-        width, scheme = ((1440, "light"), (390, "dark"))[number % 2]
-        found += findings(page, window.url + path, width, scheme)
-    context.close()
+    with visit(browser, window, is_admin=False) as page:
+        for number, path in enumerate(paths):
+            width, scheme = ((1440, "light"), (390, "dark"))[number % 2]
+            found += findings(page, window.url + path, width, [scheme])
     assert found == []
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_accessible_in_both_themes_at_every_size(
-    browser: Browser, window: Window, scheme: str, size: str
+    browser: Browser, window: Window, furnished: Furnished, size: str
 ) -> None:
     found = []
-    with admin(browser, window) as page:
-        for address in addresses(window):
-            found += findings(page, window.url + address, SIZES[size][0], scheme)
+    for is_admin, addresses in ((False, furnished.shop), (True, (*furnished.own, *furnished.console))):
+        with visit(browser, window, is_admin=is_admin) as page:
+            for address in addresses:
+                found += findings(page, window.url + address, SIZES[size][0], ("light", "dark"))
     assert found == []
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_the_tab_key_reaches_everything_on_every_page_and_shows_where_it_is(
+    browser: Browser, window: Window, furnished: Furnished, size: str
+) -> None:
+    found = []
+    for is_admin, addresses in ((False, furnished.shop), (True, (*furnished.own, *furnished.console))):
+        with visit(browser, window, is_admin=is_admin) as page:
+            width, height = SIZES[size]
+            page.set_viewport_size({"width": width, "height": height})
+            for address in addresses:
+                found += walk(page, window.url + address)
+    assert found == []
+
+
+@pytest.mark.prove
+def test_every_page_of_the_shop_is_light_and_still(
+    browser: Browser, window: Window, furnished: Furnished
+) -> None:
+    measured = {
+        address: weigh(browser, window.url + address) for address in furnished.shop if address != "/api/docs"
+    }
+    heavy = {address: weight for address, weight in measured.items() if not weight.is_light(200_000)}
+    assert heavy == {}
+
+
+def test_the_filters_and_suggestions_close_by_escape(browser: Browser, window: Window) -> None:
+    with visit(browser, window, is_admin=False) as page:
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(f"{window.url}/search")
+        filters = page.get_by_role("button", name="Filters", exact=True)
+        filters.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#facets")).to_be_visible()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('#facets') !== null")
+        page.keyboard.press("Escape")
+        expect(page.locator("#facets")).to_be_hidden()
+        expect(filters).to_be_focused()
+        page.locator("#q").press_sequentially("fridge")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("listbox")).to_be_hidden()
 
 
 def test_a_product_is_found_and_bought_by_the_keyboard_alone(browser: Browser, window: Window) -> None:
@@ -301,21 +310,31 @@ SHIFT_AND_PAINT = """() => new Promise((resolve) => {
 })"""
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a first look at a page costs: bytes, requests, layout shift, milliseconds to the largest paint."""
+
+    size: int
+    requests: int
+    shift: float
+    paint: float
+
+    def is_light(self, most_bytes: int) -> bool:
+        return self.size < most_bytes and self.requests <= 20 and self.shift < 0.05 and self.paint < 2_500
+
+
+def weigh(browser: Browser, address: str) -> Weight:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    page = context.new_page()
+    sizes: list[int] = []
+    page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    page.goto(address, wait_until="load")
+    seen = page.evaluate(SHIFT_AND_PAINT)
+    context.close()
+    return Weight(sum(sizes), len(sizes), seen["shift"], seen["paint"])
+
+
 def test_pages_are_light_still_and_drawn_at_once(browser: Browser, window: Window) -> None:
-    measured = {}
     for path in ("/", "/search?q=fridge", f"/products/{window.ids['many']}"):
-        context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
-        page = context.new_page()
-        sizes: list[int] = []
-        page.on(
-            "requestfinished", lambda request, sizes=sizes: sizes.append(request.sizes()["responseBodySize"])
-        )  # type: ignore[misc]  # bound per page
-        page.goto(window.url + path, wait_until="load")
-        seen = page.evaluate(SHIFT_AND_PAINT)
-        measured[path] = (sum(sizes), len(sizes), seen["shift"], seen["paint"])
-        context.close()
-    for path, (total, requests, shift, paint) in measured.items():
-        assert total < (100_000 if path == "/" else 200_000), (path, total)
-        assert requests <= 20, (path, requests)
-        assert shift < 0.05, (path, shift)
-        assert paint < 2_500, (path, paint)
+        weight = weigh(browser, window.url + path)
+        assert weight.is_light(100_000 if path == "/" else 200_000), (path, weight)

@@ -16,22 +16,31 @@ from aggregator.catalog.picture_files import PictureFiles
 from aggregator.catalog.pictures import due_pictures, picture_addresses, settle_picture, want_pictures
 from aggregator.db.models import ProductRow
 from aggregator.db.session import Sessions
-from aggregator.domain.pictures import picture_digest
+from aggregator.domain.pictures import WIDTHS, picture_digest
 from aggregator.fetching import Fetcher
 from aggregator.settings import Settings
 from tests.integration.conftest import Browser, ShopWindow
 from tests.integration.page_site import PageSite, served
 from workers.actors.pictures import fetch_picture
 
+PASSED = text(
+    "update pictures set asked_at = asked_at - cast(:by as interval),"
+    " tried_at = tried_at - cast(:by as interval) where digest = :digest"
+)
+
+
+def drawn(colour: str) -> bytes:
+    output = BytesIO()
+    Image.new("RGB", (800, 600), colour).save(output, "PNG")
+    return output.getvalue()
+
 
 @pytest.fixture
 def photos() -> Iterator[PageSite]:
-    output = BytesIO()
-    Image.new("RGB", (800, 600), "orange").save(output, "PNG")
     site = PageSite({})
     svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     site.answers = {
-        "/kettle.png": (200, {"Content-Type": "text/plain"}, output.getvalue()),
+        "/kettle.png": (200, {"Content-Type": "text/plain"}, drawn("orange")),
         "/script.png": (200, {"Content-Type": "image/png"}, svg),
         "/inside": (302, {"Location": "http://127.0.0.1:9/secret.png"}, b""),
     }
@@ -71,9 +80,30 @@ def test_a_page_shows_our_own_copy_once_a_worker_has_fetched_it(
     assert found
     answer = browser.get(found[1])
     assert (answer.status_code, answer.mimetype) == (200, "image/webp")
-    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Cache-Control"] == "public, max-age=86400"
+    assert browser.get(found[1], headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
     assert "Cookie" not in answer.headers.get("Vary", "")
     assert Image.open(BytesIO(answer.data)).size == (480, 360)
+
+    # The store changes the picture: it is shown on as it was, and fetched again once it is a week old.
+    photos.answers["/kettle.png"] = (200, {}, drawn("blue"))
+    browser.page(address)
+    week_ago = {"digest": digests[0], "by": "8 days"}
+    with sessions.begin() as session:
+        assert due_pictures(session) == []
+        session.execute(PASSED, week_ago)
+    for width in WIDTHS:
+        path = PictureFiles.at(settings.data_dir).path(digests[0], width)
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 8 * 86_400))
+    assert found[1] in browser.page(address)
+    with sessions.begin() as session:
+        assert due_pictures(session) == digests
+    assert fetched(settings, url) is None
+    changed = browser.get(found[1], headers={"If-None-Match": answer.headers["ETag"]})
+    assert changed.status_code == 200
+    blue = Image.open(BytesIO(changed.data)).convert("RGB").getpixel((100, 100))
+    assert isinstance(blue, tuple)
+    assert blue[2] > 200
 
 
 @pytest.mark.parametrize(
@@ -103,13 +133,9 @@ def test_what_was_tried_in_vain_is_not_tried_again_at_each_look(sessions: Sessio
         want_pictures(session, [url])
         (digest,) = due_pictures(session)
         settle_picture(session, digest, problem="HTTP 404")
-    age = text(
-        "update pictures set asked_at = asked_at - cast(:by as interval),"
-        " tried_at = tried_at - cast(:by as interval) where digest = :digest"
-    )
     for passed, comes in (("0 min", []), ("30 min", []), ("40 min", [digest])):
         with sessions.begin() as session:
-            session.execute(age, {"by": passed, "digest": digest})
+            session.execute(PASSED, {"by": passed, "digest": digest})
             want_pictures(session, [url])
             assert due_pictures(session) == comes
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import sessionmaker
 
-from aggregator.catalog.search import browse_home, find_identified, suggest
+from aggregator.catalog.search import browse_home, find_identified, search_products, suggest
 from aggregator.domain.errors import InvalidInput
+from aggregator.domain.products import FacetValue, SearchQuery
 from tests.integration.search_world import SearchWorld, search_world
 
 HEADPHONES = "Sony WH-1000XM4 Wireless Headphones Black"
@@ -42,7 +43,7 @@ def world(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     world.product({"title": KETTLE, "brand": "Bosch", "price": "25.00", "store": "wild"})
     world.product({"title": TELEVISION, "brand": "Samsung", "mpn": "QE55Q60", "price": "700.00"})
     world.product(
-        {"title": "Sony Bravia 40 inch TV", "brand": "Sony", "price": "400.00", "availability": "OutOfStock"}
+        {"title": "Sony Bravia 40 inch TV", "brand": "SONY", "price": "400.00", "availability": "OutOfStock"}
     )
     assert world.sync().done == "rebuilt"
     yield world
@@ -121,6 +122,17 @@ def test_facets_count_what_a_further_choice_would_show(world: SearchWorld) -> No
     screens = next(facet for facet in world.search("sony").facets if facet.name == "brand")
     assert [(value.value, value.count) for value in screens.values] == [("Sony", 2)]
     assert world.search().available == 3
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_a_brand_is_one_however_it_is_written(world: SearchWorld, is_indexed: bool) -> None:
+    query = SearchQuery(brands=("SONY",))
+    with world.sessions() as session:
+        page = search_products(session, query, world.index if is_indexed else None)
+    assert (page.is_indexed, page.total) == (is_indexed, 2)
+    brands = next(facet for facet in page.facets if facet.name == "brand")
+    # Taken out again by the spelling that it was chosen by.
+    assert brands.values[0] == FacetValue("SONY", "Sony", 2, is_chosen=True)
 
 
 def test_filters_narrow_and_several_values_widen(world: SearchWorld) -> None:

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template
 from aggregator.catalog.price_ages import lowest_price_ages
 from aggregator.catalog.price_history import list_price_drops
 from aggregator.catalog.search import browse_home
+from aggregator.catalog.store_freshness import list_freshness
 from aggregator.catalog.stores import list_stores
 from web.category_tree import department_branches
 from web.db import current_session
@@ -24,6 +25,7 @@ def show() -> str:
     session = current_session()
     home = browse_home(session, search_index())
     stores = [store for store in list_stores(session) if store.is_active]
+    shown_stores = sorted(stores, key=lambda store: -store.offer_count)[:_STORES]
     return render_template(
         "home/show.html",
         home=home,
@@ -31,5 +33,6 @@ def show() -> str:
         departments=department_branches(),
         drops=list_price_drops(session, within=RECENT, limit=_DROPS),
         stores=stores,
-        shown_stores=sorted(stores, key=lambda store: -store.offer_count)[:_STORES],
+        shown_stores=shown_stores,
+        freshness=list_freshness(session, [store.slug for store in shown_stores]),
     )

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from aggregator.accounts.rate_limits import Limit
 from aggregator.catalog.product_pages import get_price_history, get_product_page
 from aggregator.catalog.reviews import report_wrong_match
+from aggregator.catalog.store_freshness import list_freshness
 from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.products import MovedProduct, OfferView
 from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, moved_to, rate_limits
@@ -48,6 +49,7 @@ def show(key: str) -> str | Response:
             can_be_bought(offer) and offer.price.currency == CURRENCY for offer in detail.offers
         ),
         cart_currency=CURRENCY,
+        freshness=list_freshness(current_session(), {offer.store_slug for offer in detail.offers}),
         best=next((offer for offer in detail.offers if can_be_bought(offer)), None),
         chart=price_chart(page.history, currency, datetime.now(UTC), str(get_locale() or "en"), days),
         ranges=RANGES,
