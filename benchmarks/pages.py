@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
+from aggregator.catalog.product_cards import product_slug
 from aggregator.catalog.product_pages import get_product_page
 from aggregator.catalog.products import describe_products
 from aggregator.db.copy import copy_rows
@@ -37,8 +38,8 @@ _OFFER = (
 _PRICE = ("offer_id", "recorded_at", "price", "price_currency", "price_kind", "availability")
 
 
-def fill(sessions: Sessions, others: int, every: int, rng: random.Random) -> list[str]:
-    """One product at 40 stores whose prices change every so many days, and many others; public ids, that one first."""
+def fill(sessions: Sessions, rich: int, others: int, every: int, rng: random.Random) -> list[str]:
+    """So many products at 40 stores whose prices change every so many days, and others; public ids, those first."""
     now = datetime.now(UTC)
     titles = all_titles()
     shipping = {"tiers": [{"min_subtotal": "0", "cost": "4.90"}, {"min_subtotal": "50", "cost": "0"}]}
@@ -62,13 +63,13 @@ def fill(sessions: Sessions, others: int, every: int, rng: random.Random) -> lis
                 for n in range(1, OFFERS + 1)
             ),
         )
-        products = [(new_public_id(), "", now) for _ in range(others + 1)]
+        products = [(new_public_id(), "", now) for _ in range(rich + others)]
         copy_rows(session, "products", ("public_id", "title", "updated_at"), products)
         offers, prices = [], []
         number = 0
-        for product in range(1, others + 2):
+        for product in range(1, rich + others + 1):
             title, price = rng.choice(titles), Decimal(rng.randrange(500, 90_000)).scaleb(-2)
-            stores = range(1, OFFERS + 1) if product == 1 else rng.sample(range(1, OFFERS + 1), 3)
+            stores = range(1, OFFERS + 1) if product <= rich else rng.sample(range(1, OFFERS + 1), 3)
             for store in stores:
                 number += 1
                 asked = price * rng.randrange(95, 115) / 100
@@ -79,7 +80,7 @@ def fill(sessions: Sessions, others: int, every: int, rng: random.Random) -> lis
                         round(asked, 2), "EUR", "InStock", b"", now - timedelta(days=DAYS), now,
                     )
                 )  # fmt: skip
-                days = range(DAYS, 0, -every) if product == 1 else (DAYS,)
+                days = range(DAYS, 0, -every) if product <= rich else (DAYS,)
                 prices.extend(
                     (
                         number, now - timedelta(days=day, seconds=store),
@@ -96,9 +97,13 @@ def fill(sessions: Sessions, others: int, every: int, rng: random.Random) -> lis
             session,
             "match_links",
             ("offer_id", "other_offer_id", "probability", "outcome", "evidence", "model_version"),
-            ((n, 1, 0.99, "merged", evidence, "bench") for n in range(2, OFFERS + 1)),
+            (
+                (first + n, first, 0.99, "merged", evidence, "bench")
+                for first in range(1, rich * OFFERS + 1, OFFERS)
+                for n in range(1, OFFERS)
+            ),
         )
-        describe_products(session, list(range(1, others + 2)))
+        describe_products(session, list(range(1, rich + others + 1)))
     with sessions.kw["bind"].connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze"))
     return [row[0] for row in products]
@@ -150,64 +155,80 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--products", type=int, default=5_000)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--requests", type=int, default=150, help="of each page, and products with 40 offers")
     parser.add_argument("--every", type=int, default=7, help="days between two prices of an offer")
     arguments = parser.parse_args()
     with scratch_database() as sessions:
-        ids = fill(sessions, arguments.products, arguments.every, random.Random(7))
-        seconds = []
-        with sessions() as session:
-            for _ in range(arguments.requests):
-                with Stopwatch() as watch:
-                    get_product_page(session, ids[0], assumed_shipping=Decimal("5.90"))
-                seconds.append(watch.wall)
-            points = session.scalar(
-                text(
-                    "select count(*) from offer_prices h join offers o on o.id = h.offer_id where o.product_id = 1"
-                )
-            )
-        p50, p95 = percentiles(seconds[20:])
-        print_table(
-            f"A product page's data: {OFFERS} offers, {points:,} prices over two years",
-            ("requests", "p50 ms", "p95 ms"),
-            [(arguments.requests, f"{p50:.1f}", f"{p95:.1f}")],
-        )
+        count = arguments.requests
+        ids = fill(sessions, count, arguments.products, arguments.every, random.Random(7))
+        measure_reading(sessions, ids[:count])
         url = sessions.kw["bind"].url.render_as_string(hide_password=False)
-        rows = []
         with production_server(url) as (port, server):
             connection = http.client.HTTPConnection("127.0.0.1", port)
-            paths = {
-                "product, 40 offers": str(fetch(connection, f"/products/{ids[0]}")[2]),
-                "product, 3 offers": str(fetch(connection, f"/products/{ids[1]}")[2]),
-                "home": "/",
-                "category": "/categories/fridges-and-freezers",
+            addresses = addresses_of(sessions, ids)
+            rich, usual = addresses[:count], addresses[count : 2 * count]
+            pages = {
+                "product, 40 offers, shown for the first time": rich,
+                "the same again": rich,
+                "product, 3 offers, shown for the first time": usual,
+                "home": ["/"] * count,
+                "category": ["/categories/fridges-and-freezers"] * count,
             }
-            for name, path in paths.items():
-                for _ in range(20):
-                    fetch(connection, path)
-                before, seconds = processor_seconds(server), []
-                for _ in range(arguments.requests):
-                    with Stopwatch() as watch:
-                        status, size, _ = fetch(connection, path)
-                    assert status == 200, (path, status)
-                    seconds.append(watch.wall)
-                used = processor_seconds(server) - before
-                p50, p95 = percentiles(seconds)
-                rows.append(
-                    (
-                        name,
-                        f"{size / 1000:.0f}",
-                        f"{p50:.1f}",
-                        f"{p95:.1f}",
-                        f"{arguments.requests / used:.0f}",
-                    )
-                )
+            # None of those that are measured; what every page needs is loaded then.
+            measure_pages(connection, server, ["/", *addresses[-20:]])
+            rows = [(name, *measure_pages(connection, server, some)) for name, some in pages.items()]
         print_table(
             f"Whole pages over HTTP, one after the other, one serving process, {arguments.products:,} products",
             ("page", "kB", "p50 ms", "p95 ms", "requests per CPU-second"),
             rows,
             note="CPU of the web processes alone, PostgreSQL's beside it.",
         )
+
+
+def addresses_of(sessions: Sessions, ids: list[str]) -> list[str]:
+    """Of each product's page, by public id."""
+    with sessions() as session:
+        rows = session.execute(
+            text("select public_id, title from products where public_id = any(:ids)"), {"ids": ids}
+        )
+        slugs = {row.public_id: product_slug(row.title) for row in rows}
+    return [f"/products/{public_id}-{slugs[public_id]}" for public_id in ids]
+
+
+def measure_reading(sessions: Sessions, ids: list[str]) -> None:
+    """What a product's page is made of, each product read once."""
+    spent = []
+    with sessions() as session:
+        for public_id in ids:
+            with Stopwatch() as watch:
+                get_product_page(session, public_id, assumed_shipping=Decimal("5.90"), country="DE")
+            spent.append((watch.wall, watch.cpu))
+        points = session.scalar(
+            text(
+                "select count(*) from offer_prices h join offers o on o.id = h.offer_id where o.product_id = 1"
+            )
+        )
+    clock, cpu = zip(*spent, strict=True)
+    print_table(
+        f"A product page's data: {OFFERS} offers, {points:,} prices over two years",
+        ("products", "p50 ms", "p95 ms", "CPU p50 ms", "CPU p95 ms"),
+        [(len(ids), *(f"{one:.1f}" for one in (*percentiles(clock), *percentiles(cpu))))],
+    )
+
+
+def measure_pages(
+    connection: http.client.HTTPConnection, server: psutil.Process, paths: list[str]
+) -> tuple[str, ...]:
+    """(kB of the last, p50, p95 in ms, requests per CPU second)."""
+    before, seconds, size = processor_seconds(server), [], 0
+    for path in paths:
+        with Stopwatch() as watch:
+            status, size, _ = fetch(connection, path)
+        assert status == 200, (path, status)
+        seconds.append(watch.wall)
+    used = processor_seconds(server) - before
+    p50, p95 = percentiles(seconds)
+    return f"{size / 1000:.0f}", f"{p50:.1f}", f"{p95:.1f}", f"{len(paths) / used:.0f}"
 
 
 if __name__ == "__main__":

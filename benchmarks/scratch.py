@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy.orm import sessionmaker
@@ -20,9 +20,15 @@ from aggregator.settings import Settings
 
 
 @contextmanager
-def scratch_database() -> Iterator[Sessions]:
-    """Sessions on a new, migrated, embedded database that goes away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="c2c-bench-", ignore_cleanup_errors=True) as directory:
+def scratch_database(kept: Path | None = None) -> Iterator[Sessions]:
+    """Sessions on a migrated, embedded database: a new one that goes away afterwards, or the one kept in a folder."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="c2c-bench-", ignore_cleanup_errors=True)
+        if kept is None
+        else nullcontext(str(kept)) as directory
+    ):
         os.chmod(directory, 0o755)  # started by root, PostgreSQL runs as another user
         settings = Settings(data_dir=Path(directory) / "data")
         with embedded_services(settings, with_broker=False) as services:

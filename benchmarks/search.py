@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import psutil
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from tantivy import Occur, Query
 
@@ -35,7 +36,8 @@ from benchmarks.search_quality import edited
 from web import search_address
 from web.db import database_address
 
-PORT = 5501
+PORT = 5601
+COUNTRY = "DE"
 _KINDS = (
     "words alone", "price limit", "lowest total", "price, available", "brands", "store, attribute", "category",
     "misspelt",
@@ -81,7 +83,7 @@ def timed(
     asked: Sequence[Asked], ask: Callable[[SearchQuery], int]
 ) -> tuple[list[tuple[float, float]], list[int]]:
     """((seconds by the clock, CPU seconds of all threads), hits) of each."""
-    for one in asked[:40]:
+    for one in queries(40, seed=99):
         ask(one.query)
     spent, hits = [], []
     for one in asked:
@@ -161,7 +163,7 @@ def serving(address: str, data_dir: Path) -> Iterator[psutil.Process]:
     """The production server on this database, ready."""
     environment = {
         **os.environ, "DATABASE_URL": address, "CLICK2CART_DATA_DIR": str(data_dir), "PORT": str(PORT),
-        "CLICK2CART_WEB_WORKERS": "1",
+        "CLICK2CART_WEB_WORKERS": "1", "CLICK2CART_COUNTRY": COUNTRY,
     }  # fmt: skip
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("click2cart")), "web"], env=environment, stderr=subprocess.DEVNULL
@@ -187,7 +189,7 @@ def measure_site(sessions: Sessions, data_dir: Path, count: int) -> None:
     ]
     rows = []
     with serving(database_address(sessions), data_dir) as server:
-        _visit(paths[:40])
+        _visit([search_address.address(one.query) for one in queries(40, seed=99)])
         for name, clients in (("one visitor", 1), ("four visitors", 4)):
             parts = [paths[one::clients] for one in range(clients)]
             before, began = _cpu(server), time.perf_counter()
@@ -234,19 +236,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--products", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=800)
+    parser.add_argument(
+        "--keep", type=Path, help="folder of the products, made by the first run and used by others"
+    )
     arguments = parser.parse_args()
-    with scratch_database() as sessions, tempfile.TemporaryDirectory(prefix="c2c-search-") as folder:
-        data_dir = Path(folder)
-        with Stopwatch() as loading:
-            fill(sessions, arguments.products)
-        place = IndexPlace.at(data_dir)
-        with Stopwatch() as building:
-            rebuild(sessions, place)
-        size = sum(path.stat().st_size for path in place.folder.rglob("*") if path.is_file())
-        print(
-            f"{arguments.products:,} products loaded in {loading.wall:.0f} s; the index made in {building.wall:.0f} s"
-            f" ({building.cpu:.0f} CPU s), {size / 1e6:.0f} MB"
-        )
+    with (
+        scratch_database(arguments.keep) as sessions,
+        tempfile.TemporaryDirectory(prefix="c2c-search-") as folder,
+    ):
+        data_dir = Path(arguments.keep or folder)
+        place = IndexPlace.at(data_dir, COUNTRY)
+        with sessions() as session:
+            is_there = session.scalar(text("select exists (select from products)"))
+        if not is_there:
+            with Stopwatch() as loading:
+                fill(sessions, arguments.products)
+            print(f"{arguments.products:,} products loaded in {loading.wall:.0f} s")
+        generation = place.current()
+        if generation is None or generation.position is None:
+            with Stopwatch() as building:
+                rebuild(sessions, place)
+            size = sum(path.stat().st_size for path in place.folder.rglob("*") if path.is_file())
+            print(f"The index made in {building.wall:.0f} s ({building.cpu:.0f} CPU s), {size / 1e6:.0f} MB")
         with sessions() as session:
             measure_queries(session, SearchIndex(place), arguments.queries)
         measure_site(sessions, data_dir, arguments.queries)

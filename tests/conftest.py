@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import CodeType
 
 import hypothesis
 import pytest
 import sqlalchemy
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
@@ -29,6 +33,24 @@ hypothesis.settings.register_profile(
     database=None,
 )
 hypothesis.settings.load_profile("sample")
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates as they were compiled for the first site: the test's own process compiles each of them once."""
+
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self.codes[(bucket.key, bucket.checksum)] = bucket.code
+
+
+# Most tests of pages make a site of their own.
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +114,7 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
         connection.execute(
             sqlalchemy.text(
                 "truncate stores, products, accounts, carts, rate_limits, staged_offers, alarms, notices, processes, "
-                "queues, robots_files, host_turns, opted_out_hosts, pictures, category_rules cascade"
+                "queues, robots_files, host_turns, opted_out_hosts, pictures, category_rules, exchange_rates, "
+                "exchange_rate_fetches cascade"
             )
         )

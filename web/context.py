@@ -14,8 +14,10 @@ from aggregator.accounts.rate_limits import Limit, RateLimits
 from aggregator.accounts.roles import may
 from aggregator.accounts.sessions import SignedIn, find_signed_in
 from aggregator.domain.checkouts import Cart
+from aggregator.domain.money import SITE_CURRENCY
 from aggregator.settings import Settings
 from aggregator.shopping.account_carts import account_cart_token, ensure_account_cart
+from aggregator.shopping.cart_options import ParcelWishes, find_parcel_wishes
 from aggregator.shopping.carts import find_cart
 from web.db import current_session
 from web.proxies import client_network
@@ -24,7 +26,7 @@ CART_COOKIE = "click2cart_cart"
 ACCOUNT_COOKIE = "click2cart_account"
 CART_DAYS = 180
 ACCOUNT_DAYS = 14
-CURRENCY = "EUR"
+CURRENCY = SITE_CURRENCY
 
 _LIVE_CHECKS = Limit("checkouts", attempts=60, seconds=600)
 _SETTINGS = "click2cart.settings"
@@ -52,6 +54,23 @@ def current_settings() -> Settings:
 def assumed_shipping() -> Decimal:
     """What a store's shipping is taken to cost where it is unknown, in major units."""
     return Decimal(current_settings().assumed_shipping)
+
+
+class ParcelTerms(TypedDict):
+    """What a shopper's parcels are reckoned with."""
+
+    assumed_shipping: Decimal
+    country: str | None
+
+
+def parcel_terms() -> ParcelTerms:
+    """What an unknown shipping cost is ranked with and where parcels go: the site's own, or chosen in the cart."""
+    token = cart_token()
+    chosen = find_parcel_wishes(current_session(), token) if token else ParcelWishes()
+    return ParcelTerms(
+        assumed_shipping=assumed_shipping() if chosen.assumed_shipping is None else chosen.assumed_shipping,
+        country=chosen.country or current_settings().country,
+    )
 
 
 class PlanTerms(TypedDict):

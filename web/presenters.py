@@ -135,7 +135,12 @@ def _number(value: int, locale: str) -> str:
 
 def percent(share: float | Decimal) -> str:
     """A share of one; never rounded up to a certainty that nobody has."""
-    return str(format_percent(min(share, 0.999) if share < 1 else 1, "#,##0.#%", locale=get_locale()))
+    return _percent(min(share, 0.999) if share < 1 else 1, str(get_locale() or "en"))
+
+
+@lru_cache(maxsize=10_000)
+def _percent(share: float | Decimal, locale: str) -> str:
+    return str(format_percent(share, "#,##0.#%", locale=locale))
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

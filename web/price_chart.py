@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from heapq import nlargest
 from typing import Any
 
 from babel.dates import format_datetime
@@ -20,6 +21,7 @@ WIDTH, HEIGHT = 1000, 300
 DISTINCT_LINES = 5
 # More than this nobody can tell apart.
 MOST_LINES = 40
+MOST_ROWS = 200
 SHORTEST_SPAN = timedelta(minutes=10)
 _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
@@ -45,7 +47,10 @@ class ChartRow:
 
 @dataclass(frozen=True, slots=True)
 class PriceChart:
-    """What the template draws. Labels are evenly spaced: `prices` from the top down, `times` from the left."""
+    """What the template draws. Labels are evenly spaced: `prices` from the top down, `times` from the left.
+
+    `rows` are the newest changes, at most MOST_ROWS.
+    """
 
     lines: tuple[ChartLine, ...]
     lowest: ChartLine
@@ -94,14 +99,11 @@ def price_chart(
         begins_at=begins_at,
         has_changes=any(len(one.points) > 1 for one in series) or len(lowest) > 1,
         rows=tuple(
-            sorted(
-                (
-                    ChartRow(point.recorded_at, one.store_name, _money(point, currency))
-                    for one in series
-                    for point in one.points
-                ),
-                key=lambda row: row.recorded_at,
-                reverse=True,
+            ChartRow(point.recorded_at, name, _money(point, currency))
+            for point, name in nlargest(
+                MOST_ROWS,
+                ((point, one.store_name) for one in series for point in one.points),
+                key=lambda row: row[0].recorded_at,
             )
         ),
     )
@@ -147,12 +149,18 @@ class _Frame:
             commands.append(f"H{WIDTH}")
         return "".join(commands)
 
-    def _x(self, moment: datetime) -> Decimal:
-        share = Decimal((moment - self.begin) / (self.end - self.begin))
-        return (WIDTH * min(max(share, Decimal(0)), Decimal(1))).quantize(Decimal("0.1"))
+    def _x(self, moment: datetime) -> str:
+        return _tenths((moment - self.begin) * (10 * WIDTH) // (self.end - self.begin), WIDTH)
 
-    def _y(self, price: Decimal) -> Decimal:
-        return (HEIGHT * (self.top - price) / (self.top - self.bottom)).quantize(Decimal("0.1"))
+    def _y(self, price: Decimal) -> str:
+        share = (self.top - price) * (10 * HEIGHT) / (self.top - self.bottom)
+        return _tenths(int(share.to_integral_value()), HEIGHT)
+
+
+def _tenths(tenths: int, most: int) -> str:
+    """A place in the drawing, to a tenth and inside it."""
+    whole, rest = divmod(min(max(tenths, 0), 10 * most), 10)
+    return f"{whole}.{rest}"
 
 
 def _money(point: PricePoint, currency: str) -> Money | None:

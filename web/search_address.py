@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -63,7 +64,7 @@ def address(query: SearchQuery, path: str = PATH, **more: str) -> str:
     if query.cursor:
         pairs.append(("cursor", query.cursor))
     pairs.extend(more.items())
-    return f"{path}?{urlencode(pairs)}" if pairs else path
+    return f"{path}?{'&'.join(_encoded(*pair) for pair in pairs)}" if pairs else path
 
 
 def parameters(query: SearchQuery, *, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -100,6 +101,12 @@ def toggled(query: SearchQuery, facet: FacetName, *values: str) -> str:
 def without_filters(query: SearchQuery) -> str:
     """The address of the words alone, in the same order."""
     return address(SearchQuery(text=query.text, sorting=query.sorting, as_typed=query.as_typed))
+
+
+# A page of results has an address for each of a hundred choices, which differ in one pair.
+@lru_cache(maxsize=20_000)
+def _encoded(name: str, value: str) -> str:
+    return urlencode(((name, value),))
 
 
 def _line(text: str) -> str:

@@ -12,7 +12,7 @@ _INDEX = "click2cart.search"
 
 def prepare(app: Flask, settings: Settings) -> None:
     """Let views search."""
-    app.extensions[_INDEX] = SearchIndex(IndexPlace.at(settings.data_dir))
+    app.extensions[_INDEX] = SearchIndex(IndexPlace.at(settings.data_dir, settings.country))
 
 
 def search_index() -> SearchIndex:

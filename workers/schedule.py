@@ -102,7 +102,7 @@ def tick(context: WorkContext) -> None:
         must_match = matching_is_due(session)
         must_accept = accepting_is_due(session)
         must_remove = removal_is_due(session)
-        must_index = is_behind(session, IndexPlace.at(context.settings.data_dir))
+        must_index = is_behind(session, IndexPlace.at(context.settings.data_dir, context.settings.country))
         must_read_rates = rates_are_due(session, context.settings.exchange_rates)
         digests = due_pictures(session)
         must_look_at_alerts = alerts_are_due(session)

@@ -17,7 +17,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import ExchangeRateFetchRow, ExchangeRateRow, StoreRow
+from aggregator.catalog.search_changes import record_search_changes
+from aggregator.db.models import ExchangeRateFetchRow, ExchangeRateRow, ProductRow, StoreRow
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.money import CURRENCIES, Money, currency_exponent
 
@@ -91,7 +92,11 @@ def read_rates(content: bytes) -> list[Rate]:
 
 
 def keep_rates(session: Session, rates: Iterable[Rate], source: str) -> int:
-    """Write rates down, those of a day and currency once; how many are kept of them."""
+    """Write rates down, those of a day and currency once; how many are kept of them.
+
+    Search compares prices in one currency, so products whose rate is another now are read again.
+    """
+    before = current_rates(session)
     rows = [
         {"currency": rate.currency, "rate_date": rate.day, "rate": rate.rate, "source": source}
         for rate in rates
@@ -104,6 +109,15 @@ def keep_rates(session: Session, rates: Iterable[Rate], source: str) -> int:
                 set_={"rate": statement.excluded.rate, "source": statement.excluded.source},
             )
         )
+    changed = [
+        currency
+        for currency, rate in current_rates(session).rates.items()
+        if before.factor(BASE, currency) != rate.rate
+    ]
+    products = session.scalars(
+        select(ProductRow.id).where(ProductRow.offer_count > 0, ProductRow.lowest_price_currency.in_(changed))
+    )
+    record_search_changes(session, products.all())
     return len(rows)
 
 

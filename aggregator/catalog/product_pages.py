@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from aggregator.catalog.price_history import read_history
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card
-from aggregator.catalog.product_details import get_product_detail
+from aggregator.catalog.product_details import detail_of, find_product
 from aggregator.domain.errors import NotFound
 from aggregator.domain.money import Money
 from aggregator.domain.price_history import (
@@ -37,26 +37,26 @@ def get_product_page(
     public_id: str,
     *,
     assumed_shipping: Decimal,
+    country: str | None = None,
     days: int | None = 90,
     now: datetime | None = None,
 ) -> ProductPage | MovedProduct:
     """All that the page of a product shows, its history of at least so many days (None: all); raises NotFound."""
     now = now or datetime.now(UTC)
-    detail = get_product_detail(session, public_id, assumed_shipping=assumed_shipping)
-    if isinstance(detail, MovedProduct):
-        return detail
-    row = session.execute(
-        text("select id, category_key from products where public_id = :id"), {"id": public_id}
-    ).one()
+    row = find_product(session, public_id)
+    if isinstance(row, MovedProduct):
+        return row
+    product_id, category = row["id"], row["category_key"]
+    detail = detail_of(session, row, assumed_shipping=assumed_shipping, country=country)
     # The verdict looks at 90 days, a drop at the 30 before the present price began.
     since = None if days is None else now - max(timedelta(days=days), VERDICT_DAYS) - PRIOR_DAYS
-    history = read_history(session, [row.id], since=since).get(row.id, ())
+    history = read_history(session, [product_id], since=since).get(product_id, ())
     currency = detail.card.lowest_price.currency if detail.card.lowest_price else None
     line = lowest_line(one for one in history if one.currency == currency)
     lowest = lowest_in(line, now - PRIOR_DAYS, now)
     return ProductPage(
         detail=detail,
-        category=row.category_key,
+        category=category,
         history=history,
         verdict=judge_price(line, now),
         drop=find_drop(line, now),
@@ -64,15 +64,11 @@ def get_product_page(
         unit_prices={
             offer.id: found
             for offer in detail.offers
-            if (
-                found := unit_price(
-                    offer.price, offer.title, dict(offer.variant_attributes), row.category_key
-                )
-            )
+            if (found := unit_price(offer.price, offer.title, dict(offer.variant_attributes), category))
             is not None
         },
         attributes=tuple(read_attributes(detail.card.title, _own_attributes(detail))),
-        similar=_similar(session, row.id, row.category_key, detail),
+        similar=_similar(session, product_id, category, detail),
     )
 
 

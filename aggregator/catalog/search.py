@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -15,9 +14,17 @@ from tantivy import Query
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card, product_slug, read_cards
 from aggregator.catalog.search_changes import is_known
 from aggregator.catalog.search_database import browse_database, search_database
-from aggregator.catalog.search_facets import FACET_PARTS, count_facets, filters_of, narrowed, told_facets
+from aggregator.catalog.search_facets import (
+    FACET_PARTS,
+    Counts,
+    count_categories,
+    count_facets,
+    filters_of,
+    narrowed,
+    told_facets,
+)
 from aggregator.catalog.search_index import SearchIndex, View
-from aggregator.catalog.search_order import lowest_totals, newest_ids, ordered_page
+from aggregator.catalog.search_order import Page, lowest_totals, newest_ids, ordered_page
 from aggregator.catalog.search_queries import (
     OTHER_NAME,
     Spelling,
@@ -29,7 +36,7 @@ from aggregator.catalog.search_queries import (
 )
 from aggregator.catalog.search_spelling import repaired_spellings
 from aggregator.domain.identifiers import read_gtin
-from aggregator.domain.products import FacetValue, HomePage, ProductCard, SearchPage, SearchQuery, Suggestions
+from aggregator.domain.products import HomePage, ProductCard, SearchPage, SearchQuery, Suggestions
 from aggregator.domain.search_words import code_of, query_words, words_of
 
 __all__ = [
@@ -62,6 +69,15 @@ class _Reading:
         return self.name == "repaired"
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the index says to a query, with the counts of its facets as they come."""
+
+    reading: _Reading
+    page: Page
+    counting: Sequence[Future[Counts]]
+
+
 def search_products(session: Session, query: SearchQuery, index: SearchIndex | None = None) -> SearchPage:
     """One page of products. Raises InvalidInput for a cursor that this search did not give.
 
@@ -71,19 +87,11 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     view = _view(session, index)
     if view is None:
         return search_database(session, query)
-    filters = filters_of(view, query, _store_ids(session, query))
-    for reading in _readings(view, query):
-        # Facets are counted on another thread while this one orders the page and asks the database.
-        counting = [
-            _COUNTERS.submit(_counted, view, query, reading, filters, part)
-            for part in range(len(FACET_PARTS))
-        ]
-        found = reading.ranking if query.sorting == "relevance" else reading.matching
-        page = ordered_page(view, query, narrowed(found, filters))
-        if page.total or (filters and view.searcher.search(reading.matching, 1, count=False).hits):
-            break
+    found: _Found = view.kept(query) or _find(session, view, query)
+    reading, page = found.reading, found.page
     cards = read_cards(session, [hit.product_id for hit in page.hits])
-    counted = {name: counts for part in counting for name, counts in part.result().items()}
+    counted = {name: counts for part in found.counting for name, counts in part.result().items()}
+    view.keep(query, found)
     facets, available = told_facets(session, query, counted)
     return SearchPage(
         query=query,
@@ -97,6 +105,21 @@ def search_products(session: Session, query: SearchQuery, index: SearchIndex | N
     )
 
 
+def _find(session: Session, view: View, query: SearchQuery) -> _Found:
+    filters = filters_of(view, query, _store_ids(session, query))
+    for reading in _readings(view, query):
+        # Facets are counted on other threads while this one orders the page and asks the database.
+        counting = [
+            _COUNTERS.submit(_counted, view, query, reading, filters, part)
+            for part in range(len(FACET_PARTS))
+        ]
+        matches = reading.ranking if query.sorting == "relevance" else reading.matching
+        page = ordered_page(view, query, narrowed(matches, filters))
+        if page.total or (filters and view.searcher.search(reading.matching, 1, count=False).hits):
+            break
+    return _Found(reading, page, counting)
+
+
 def _view(session: Session, index: SearchIndex | None) -> View | None:
     """What can be searched: an index that is there, and of this database. Asked of the database once a state."""
     view = index.view() if index else None
@@ -107,7 +130,7 @@ def _view(session: Session, index: SearchIndex | None) -> View | None:
 
 def _counted(
     view: View, query: SearchQuery, reading: _Reading, filters: Mapping[str, Query], part: int
-) -> dict[str, Any]:
+) -> Counts:
     alike = replace(query, sorting="relevance", cursor=None, limit=1, assumed_shipping=Decimal(0))
     return view.count_once(
         (alike, reading.name, part), lambda: count_facets(view, reading.matching, filters, part)
@@ -136,15 +159,9 @@ def suggest(session: Session, words: str, index: SearchIndex | None) -> Suggesti
         hits = view.searcher.search(query, _SUGGESTED, count=False, weight_by_field="weight").hits
         if hits:
             ids = view.searcher.fast_field_values("id", [address for _, address in hits])
-            counted = view.searcher.aggregate(
-                query, {"category": {"terms": {"field": "category", "size": 3}}}
-            )
             return Suggestions(
                 tuple(read_cards(session, [int(number or 0) for number in ids]).values()),
-                tuple(
-                    FacetValue(str(one["key"]), str(one["key"]), int(one["doc_count"]), is_chosen=False)
-                    for one in counted["category"]["buckets"]
-                ),
+                count_categories(view, query, 3),
             )
     return Suggestions((), ())
 
@@ -155,16 +172,18 @@ def browse_home(session: Session, index: SearchIndex | None = None, *, limit: in
     if view is None:
         return browse_database(session, limit)
     query = narrowed(Query.all_query(), filters_of(view, SearchQuery(available_only=True), {}))
-    counted = view.searcher.aggregate(
-        Query.all_query(), {"category": {"terms": {"field": "category", "size": 16}}}
+    popular, recent, found = view.count_once(
+        ("home", limit),
+        lambda: (
+            newest_ids(view, query, "stores_key", limit),
+            newest_ids(view, query, "id", limit),
+            count_categories(view, Query.all_query(), 16),
+        ),
     )
     return HomePage(
-        popular=tuple(read_cards(session, newest_ids(view, query, "stores_key", limit)).values()),
-        recent=tuple(read_cards(session, newest_ids(view, query, "id", limit)).values()),
-        categories=tuple(
-            FacetValue(str(one["key"]), str(one["key"]), int(one["doc_count"]), is_chosen=False)
-            for one in counted["category"]["buckets"]
-        ),
+        popular=tuple(read_cards(session, popular).values()),
+        recent=tuple(read_cards(session, recent).values()),
+        categories=found,
     )
 
 

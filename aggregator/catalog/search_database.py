@@ -10,23 +10,29 @@ from typing import Any, Literal
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.exchange_rates import current_rates
 from aggregator.catalog.product_cards import CARD_COLUMNS, product_card
 from aggregator.catalog.search_facets import brand_values
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.identifiers import is_public_id
+from aggregator.domain.money import SITE_CURRENCY
 from aggregator.domain.products import Facet, FacetValue, HomePage, SearchPage, SearchQuery
 from aggregator.domain.search_words import search_query
-from aggregator.domain.taxonomy import branch, categories
+from aggregator.domain.taxonomy import branch, categories, with_departments
 
 FACET_SIZE = 12
+# More than the taxonomy has, so that departments are added up of all that they hold; the rest are stores' own paths.
+_MOST_CATEGORIES = 400
+_SHOWN = {"brand": FACET_SIZE, "category": 60, "store": FACET_SIZE}
+_HOME_CATEGORIES = 16
 # How well the words fit, a little more for what several stores sell; nothing can be paid for.
 _SCORE = (
     "round((ts_rank(p.search_vector, q.query, 1) * (1 + 0.6 * ln(greatest(p.store_count, 1))))::numeric, 6)"
 )
 _ORDER = {
     "relevance": ("score", "desc"),
-    "price": ("coalesce(lowest_price, 999999999)", "asc"),
-    "-price": ("coalesce(lowest_price, -1)", "desc"),
+    "price": ("coalesce(comparable, 999999999)", "asc"),
+    "-price": ("coalesce(comparable, -1)", "desc"),
     "stores": ("store_count", "desc"),
     "newest": ("id", "desc"),
 }
@@ -42,8 +48,10 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
 
     A facet's counts obey every other filter but not its own, so that widening a choice shows what it adds.
     Attributes are not looked at, and orders that only the index knows are the nearest that the database knows.
+    Prices are compared in the site's currency; what there is no rate for comes last.
     """
     words = search_query(query.text)
+    rates = current_rates(session).rates
     sort_key, direction = _ORDER[_NEAREST.get(query.sorting, query.sorting)]
     compare = ">" if direction == "asc" else "<"
     cursor = _read_cursor(query)
@@ -56,8 +64,11 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
         "stores": list(query.stores),
         "min_price": query.min_price,
         "max_price": query.max_price,
+        "currencies": [SITE_CURRENCY, *rates],
+        "units": [Decimal(1), *(rate.rate for rate in rates.values())],
         "limit": query.limit + 1,
         "facet_size": FACET_SIZE,
+        "most_categories": _MOST_CATEGORIES,
         "cursor_key": cursor[0] if cursor else None,
         "cursor_id": cursor[1] if cursor else None,
     }
@@ -65,9 +76,9 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
     if words:
         conditions.append("p.search_vector @@ q.query")
     if query.min_price is not None:
-        conditions.append("p.lowest_price >= :min_price")
+        conditions.append("p.lowest_price / r.units >= :min_price")
     if query.max_price is not None:
-        conditions.append("p.lowest_price <= :max_price")
+        conditions.append("p.lowest_price / r.units <= :max_price")
     if query.available_only:
         conditions.append("p.is_available")
     if query.conditions:
@@ -84,7 +95,7 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
         after = f"and id < {last_id}"
     statement = f"""
         with found as materialized (
-            select {CARD_COLUMNS}, p.store_ids,
+            select {CARD_COLUMNS}, p.store_ids, round(p.lowest_price / r.units, 6) as comparable,
                    {_SCORE if words else "p.store_count::numeric"} as score,
                    {_IN_BRAND if query.brands else "true"} as in_brand,
                    {
@@ -96,7 +107,9 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
         if query.stores
         else "true"
     } as in_store
-            from products p {"cross join (select cast(:words as tsquery) as query) q" if words else ""}
+            from products p left join unnest(cast(:currencies as text[]), cast(:units as numeric[]))
+                as r(currency, units) on r.currency = p.lowest_price_currency
+                {"cross join (select cast(:words as tsquery) as query) q" if words else ""}
             where {" and ".join(conditions)}
         ), page as (
             select *, {sort_key} as sort_key from found where in_brand and in_category and in_store {after}
@@ -111,7 +124,7 @@ def search_database(session: Session, query: SearchQuery) -> SearchPage:
             (select 'category', filed, filed, count(*) from found
              where in_brand and in_store and filed is not null
              group by filed order by (filed = any(:categories)) desc, count(*) desc, filed collate "C"
-             limit :facet_size)
+             limit :most_categories)
             union all
             (select 'store', s.slug, s.name, c.count from (
                 select unnest(store_ids) as store_id, count(*) as count from found
@@ -155,13 +168,16 @@ def browse_database(session: Session, limit: int) -> HomePage:
         text(
             "select coalesce(category_key, category) as filed, count(*) from products"
             " where offer_count > 0 and coalesce(category_key, category) is not null"
-            ' group by 1 order by count(*) desc, coalesce(category_key, category) collate "C" limit 16'
-        )
+            ' group by 1 order by count(*) desc, coalesce(category_key, category) collate "C" limit :limit'
+        ),
+        {"limit": _MOST_CATEGORIES},
     )
+    counts = with_departments(dict(filed.all()))
+    largest = sorted(counts, key=lambda name: (-counts[name], name))[:_HOME_CATEGORIES]
     return HomePage(
         popular=tuple(product_card(row) for row in popular.mappings()),
         recent=tuple(product_card(row) for row in recent.mappings()),
-        categories=tuple(FacetValue(name, name, count, is_chosen=False) for name, count in filed),
+        categories=tuple(FacetValue(name, name, counts[name], is_chosen=False) for name in largest),
     )
 
 
@@ -171,12 +187,17 @@ def _facets(query: SearchQuery, rows: list[RowMapping]) -> tuple[Facet, ...]:
     facets = [Facet("brand", brand_values(brands, query.brands)[:FACET_SIZE])]
     names: tuple[Literal["category", "store"], ...] = ("category", "store")
     for name in names:
-        values = tuple(
-            FacetValue(row["value"], row["label"], row["count"], row["value"] in chosen[name])
-            for row in rows
-            if row["facet"] == name
+        of_facet = [row for row in rows if row["facet"] == name]
+        labels = {row["value"]: row["label"] for row in of_facet}
+        counts = {row["value"]: row["count"] for row in of_facet}
+        if name == "category":
+            counts = with_departments(counts)
+        often = sorted(counts, key=lambda value: (value not in chosen[name], -counts[value], value))
+        values = (
+            FacetValue(value, labels.get(value, value), counts[value], value in chosen[name])
+            for value in often
         )
-        facets.append(Facet(name, values))
+        facets.append(Facet(name, tuple(values)[: _SHOWN[name]]))
     return tuple(facets)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import log2
+from statistics import median
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from aggregator.domain.errors import InvalidInput
+from aggregator.catalog.exchange_rates import ExchangeRates, current_rates
+from aggregator.catalog.shipping_terms import SaidByOffer
+from aggregator.catalog.unit_shipping import Seller, UnitShipping
+from aggregator.domain.delivery import DeliveryTerms
+from aggregator.domain.money import SITE_CURRENCY, Money
 from aggregator.domain.product_attributes import attribute_words, content_of, read_attributes
 from aggregator.domain.search_words import code_of, index_words, whole_wording, words_of
-from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.taxonomy import OTHER, categories, is_sold_by_content
 from aggregator.domain.vocabulary import Availability, ItemCondition
 
@@ -25,10 +29,10 @@ _CAN_BE_BOUGHT = {str(one): one.can_be_bought for one in Availability}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchDocument:
-    """One product for the index. Prices are major units of its own currency.
+    """One product for the index. Prices are major units of the site's currency; None where there is no rate to it.
 
-    `known_total` is the lowest price with a known shipping cost, `open_price` the lowest whose shipping is
-    unknown; with what a shopper assumes for the unknown, the lower of both is the lowest total.
+    `known_total` is the lowest price with a shipping cost that is told or estimated, `open_price` the lowest whose
+    shipping is unknown; with what a shopper assumes for the unknown, the lower of both is the lowest total.
     `unit_price` is for a kilogram or a litre; `drop` a share of the lowest price before.
     """
 
@@ -43,7 +47,7 @@ class SearchDocument:
     conditions: tuple[str, ...]
     attributes: tuple[str, ...]
     is_available: bool
-    price: Decimal
+    price: Decimal | None
     known_total: Decimal | None
     open_price: Decimal | None
     unit_price: Decimal | None
@@ -52,8 +56,13 @@ class SearchDocument:
     weight: float
 
 
-def read_documents(session: Session, product_ids: Sequence[int]) -> list[SearchDocument]:
-    """The documents of those of the products that have a current offer, in a constant number of queries."""
+def read_documents(
+    session: Session, product_ids: Sequence[int], country: str | None = None
+) -> list[SearchDocument]:
+    """The documents of those of the products that have a current offer, in a constant number of queries.
+
+    Parcels go to that country (None: each store's own).
+    """
     products = session.execute(
         text(
             """
@@ -70,7 +79,8 @@ def read_documents(session: Session, product_ids: Sequence[int]) -> list[SearchD
         text(
             """
             select o.product_id, o.store_id, o.title, o.gtin, o.mpn, o.sku, o.variant_attributes, o.pack_size,
-                   o.price, o.price_currency, o.shipping_cost, o.availability, o.item_condition
+                   o.price, o.price_currency, o.shipping_cost, o.delivery, o.availability, o.item_condition,
+                   o.changed_at
             from offers o where o.product_id = any(cast(:ids as bigint[])) and o.gone_at is null
             order by o.id
             """
@@ -78,26 +88,31 @@ def read_documents(session: Session, product_ids: Sequence[int]) -> list[SearchD
         {"ids": [product.id for product in products]},
     ):
         offers[row.product_id].append(row)
-    rules = _shipping_rules(session)
-    return [_document(product, offers[product.id], rules) for product in products]
+    rates = current_rates(session)
+    costs = _Costs(_sellers(session), UnitShipping(country, rates), rates)
+    return [_document(product, offers[product.id], costs) for product in products]
 
 
-def _shipping_rules(session: Session) -> dict[int, tuple[str | None, ShippingRule]]:
-    """(currency, rule) of each store whose shipping is known."""
-    rules = {}
-    for store_id, currency, rule in session.execute(
-        text("select id, currency, shipping from stores where shipping is not null")
-    ):
-        try:
-            rules[store_id] = (currency, ShippingRule.from_json(rule))
-        except InvalidInput:
-            continue
-    return rules
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What sending costs and what other currencies are worth."""
+
+    sellers: Mapping[int, Seller]
+    shipping: UnitShipping
+    rates: ExchangeRates
 
 
-def _document(
-    product: Any, offers: Sequence[Any], rules: dict[int, tuple[str | None, ShippingRule]]
-) -> SearchDocument:
+def _sellers(session: Session) -> dict[int, Seller]:
+    rows = session.execute(
+        text(
+            "select id, currency, country, shipping, shipping_by_country, shipping_source, shipping_updated_at"
+            " from stores"
+        )
+    )
+    return {row.id: Seller.of(row.id, row) for row in rows}
+
+
+def _document(product: Any, offers: Sequence[Any], costs: _Costs) -> SearchDocument:
     titles = list(dict.fromkeys([product.title, *(offer.title for offer in offers)]))
     attributes = _attributes(product.title, offers)
     codes = {
@@ -108,7 +123,12 @@ def _document(
     }
     filed, category_names = _filed(product)
     brand = product.brand or ""
-    known, unknown = _totals(product, offers, rules)
+    known, unknown = _totals(product, offers, costs)
+    factor = costs.rates.factor(product.lowest_price_currency, SITE_CURRENCY)
+
+    def here(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None or factor is None else amount * factor
+
     content = content_of(attributes) if is_sold_by_content(product.category_key) else None
     unit_price = None
     if content:
@@ -137,10 +157,10 @@ def _document(
         conditions=tuple(sorted({str(offer.item_condition) for offer in offers} or {str(ItemCondition.NEW)})),
         attributes=tuple(f"{name}:{value}" for name, value in attributes),
         is_available=product.is_available,
-        price=product.lowest_price,
-        known_total=known,
-        open_price=unknown,
-        unit_price=unit_price,
+        price=here(product.lowest_price),
+        known_total=here(known),
+        open_price=here(unknown),
+        unit_price=here(unit_price),
         drop=product.drop_share,
         store_count=product.store_count,
         # What the fit of the words is multiplied with: a tenth for each doubling of the stores, less where sold out.
@@ -158,29 +178,26 @@ def _attributes(title: str, offers: Sequence[Any]) -> list[tuple[str, str]]:
     return read_attributes(title, from_stores)
 
 
-def _totals(
-    product: Any, offers: Iterable[Any], rules: dict[int, tuple[str | None, ShippingRule]]
-) -> tuple[Decimal | None, Decimal | None]:
+def _totals(product: Any, offers: Iterable[Any], costs: _Costs) -> tuple[Decimal | None, Decimal | None]:
     """(lowest total with known shipping, lowest price with unknown shipping) of what can be bought, else of all."""
+    counted = [
+        (offer, DeliveryTerms.read(offer.delivery))
+        for offer in offers
+        if offer.price_currency == product.lowest_price_currency
+        and not (product.is_available and not _CAN_BE_BOUGHT.get(offer.availability or "InStock", True))
+    ]
+    weights = [delivery.weight for _, delivery in counted if delivery.weight is not None]
+    usual_weight = median(weights) if weights else None
     known: list[Decimal] = []
     unknown: list[Decimal] = []
-    for offer in offers:
-        if offer.price_currency != product.lowest_price_currency:
-            continue
-        if product.is_available and not _CAN_BE_BOUGHT.get(offer.availability or "InStock", True):
-            continue
-        currency, rule = rules.get(offer.store_id, (None, None))
-        cost = None
-        if rule is not None and currency in {None, offer.price_currency}:
-            cost = rule.cost(offer.price)
-            if cost is None:
-                cost = ShippingRule(rule.tiers).cost(offer.price)
-        if cost is None:
-            cost = offer.shipping_cost
-        if cost is None:
+    for offer, delivery in counted:
+        said = SaidByOffer(delivery=delivery, shipping_cost=offer.shipping_cost, checked_at=offer.changed_at)
+        asked = Money(offer.price, offer.price_currency)
+        estimate = costs.shipping.estimate(costs.sellers[offer.store_id], asked, said, usual_weight)
+        if estimate is None:
             unknown.append(offer.price)
         else:
-            known.append(offer.price + cost)
+            known.append(offer.price + estimate.cost.amount)
     return min(known, default=None), min(unknown, default=None)
 
 

@@ -7,39 +7,38 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from tantivy import FieldType, Occur, Query
 
 from aggregator.catalog.search_index import View
+from aggregator.catalog.search_marks import MOST_MARKS, PRICES, read_marks
 from aggregator.catalog.search_queries import term
 from aggregator.domain.products import Facet, FacetValue, SearchQuery
+from aggregator.domain.taxonomy import with_departments
 
 FACET_SIZE = 20
 _MOST_ATTRIBUTES = 5
 _MOST_COUNTED_BESIDE = 10
-_PRICES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-_RANGES = [
-    {"to": _PRICES[0]},
-    *({"from": low, "to": high} for low, high in pairwise(_PRICES)),
-    {"from": _PRICES[-1]},
-]
+_RANGES = tuple(pairwise((None, *PRICES, None)))
 _AGGREGATIONS: Mapping[str, dict[str, Any]] = {
     # More than are shown: "SONY" and "Sony" are counted together.
     "brand": {"terms": {"field": "brand", "size": 3 * FACET_SIZE}},
-    "category": {"terms": {"field": "category", "size": 60}},
+    "category": {"terms": {"field": "filed", "size": 400}},
     "store": {"terms": {"field": "store", "size": FACET_SIZE}},
-    "condition": {"terms": {"field": "condition", "size": 8}},
     "attribute": {"terms": {"field": "attribute", "size": 120}},
-    "price": {
-        "range": {"field": "price", "ranges": [{k: float(v) for k, v in one.items()} for one in _RANGES]}
-    },
-    "available": {"terms": {"field": "available", "size": 2}},
+    "mark": {"terms": {"field": "mark", "size": MOST_MARKS}},
 }
 # Counted side by side; of about equal work, since products have several stores and attributes.
-FACET_PARTS = (("store", "attribute"), ("category", "brand", "price", "condition", "available"))
+FACET_PARTS = (("store", "attribute"), ("category", "brand", "mark"))
+# Fields whose values are numbers.
+_NUMBERS = frozenset({"store", "mark"})
+_MARKED = {"price": "mark", "condition": "mark"}
+_MOST_CATEGORIES = 60
+# How many products have each value of a field, by the field or, obeying all but this one, by the filter.
+Counts: TypeAlias = dict[str, dict[Any, int]]
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?) (MB|GB|TB|ml|l|g|kg|inch|W)")
 _UNITS = {"MB": 1, "GB": 1024, "TB": 1024**2, "ml": 1, "l": 1000, "g": 1, "kg": 1000, "inch": 1, "W": 1}
 
@@ -79,47 +78,57 @@ def narrowed(words: Query, filters: Mapping[str, Query], *, without: str | None 
     return Query.boolean_query([(Occur.Must, words), *others]) if others else words
 
 
-def count_facets(view: View, words: Query, filters: Mapping[str, Query], part: int) -> dict[str, Any]:
+def count_facets(view: View, words: Query, filters: Mapping[str, Query], part: int) -> Counts:
     """How many of what is found each choice has, for one of FACET_PARTS, as `told_facets` reads it. Without the GIL.
 
     A facet's counts obey every other filter but not its own, so that widening a choice shows what it adds.
     """
-    asked = {field: _AGGREGATIONS[field] for field in FACET_PARTS[part]}
-    counted = dict(view.searcher.aggregate(narrowed(words, filters), asked))
+    asked = FACET_PARTS[part]
+    counted = _counted(view, narrowed(words, filters), *asked)
     # An address can name thirty attributes; counting beside each would let a stranger keep the site busy.
     for name in list(filters)[:_MOST_COUNTED_BESIDE]:
-        field = name.partition(":")[0]
-        if field in asked and field != "available":
-            own = view.searcher.aggregate(narrowed(words, filters, without=name), {field: asked[field]})
-            counted[name] = own[field]
+        facet = name.partition(":")[0]
+        field = _MARKED.get(facet, facet)
+        if field in asked:
+            counted[name] = _counted(view, narrowed(words, filters, without=name), field)[field]
     return counted
 
 
-def told_facets(
-    session: Session, query: SearchQuery, counted: Mapping[str, Any]
-) -> tuple[tuple[Facet, ...], int]:
+def count_categories(view: View, found: Query, most: int) -> tuple[FacetValue, ...]:
+    """The categories and departments that most of what is found is in."""
+    counted = _counted(view, found, "category")
+    return _terms("category", with_departments(counted["category"]), (), most).values
+
+
+def told_facets(session: Session, query: SearchQuery, counted: Counts) -> tuple[tuple[Facet, ...], int]:
     """The facets in the order of the page, and how many of what is found can be bought."""
     attributes = _by_name(counted["attribute"])
     for name, own in counted.items():
         if name.startswith("attribute:"):
             chosen = name.removeprefix("attribute:")
             attributes[chosen] = _by_name(own)[chosen]
+    marks = {name: read_marks(counted.get(name, counted["mark"])) for name in ("mark", *_MARKED)}
+    categories = with_departments(counted["category"])
     facets = (
-        _terms("category", counted["category"], query.categories),
-        _prices(counted["price"], query),
-        Facet(
-            "brand",
-            brand_values(
-                {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["brand"]["buckets"]},
-                query.brands,
-            )[:FACET_SIZE],
-        ),
+        _terms("category", categories, query.categories, _MOST_CATEGORIES),
+        _prices(marks["price"].ranges, query),
+        Facet("brand", brand_values(counted["brand"], query.brands)[:FACET_SIZE]),
         _stores(session, counted["store"], query.stores),
         *_attributes(attributes, query.attributes),
-        _terms("condition", counted["condition"], query.conditions),
+        _terms("condition", marks["condition"].conditions, query.conditions),
     )
-    buckets = counted["available"]["buckets"]
-    return facets, next((bucket["doc_count"] for bucket in buckets if bucket["key"] == "yes"), 0)
+    return facets, marks["mark"].available
+
+
+def _counted(view: View, found: Query, *fields: str) -> Counts:
+    answer = view.searcher.aggregate(found, {field: _AGGREGATIONS[field] for field in fields})
+    return {
+        field: {
+            int(bucket["key"]) if field in _NUMBERS else str(bucket["key"]): int(bucket["doc_count"])
+            for bucket in told["buckets"]
+        }
+        for field, told in answer.items()
+    }
 
 
 def _one_of(view: View, field: str, values: Sequence[object]) -> Query:
@@ -151,17 +160,19 @@ def brand_values(counts: Mapping[str, int], chosen: Sequence[str]) -> tuple[Face
     return tuple(sorted(found, key=lambda one: (not one.is_chosen, -one.count, one.value)))
 
 
-def _terms(name: Literal["category", "condition"], counted: Any, chosen: Sequence[str]) -> Facet:
-    counts = {str(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
-    # A choice that lies beyond the most frequent ones is shown all the same, though its count costs too much.
-    for value in chosen:
-        counts.setdefault(value, 0)
-    ordered = sorted(counts, key=lambda value: (value not in chosen, -counts[value], value))
+def _terms(
+    name: Literal["category", "condition"],
+    found: Mapping[str, int],
+    chosen: Sequence[str],
+    most: int | None = None,
+) -> Facet:
+    # What nothing has is shown all the same where it is chosen.
+    counts = {**dict.fromkeys(chosen, 0), **found}
+    ordered = sorted(counts, key=lambda value: (value not in chosen, -counts[value], value))[:most]
     return Facet(name, tuple(FacetValue(value, value, counts[value], value in chosen) for value in ordered))
 
 
-def _stores(session: Session, counted: Any, chosen: Sequence[str]) -> Facet:
-    counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["buckets"]}
+def _stores(session: Session, counts: Mapping[int, int], chosen: Sequence[str]) -> Facet:
     rows = session.execute(
         text(
             "select id, slug, name from stores where id = any(cast(:ids as bigint[])) or slug = any(:slugs)"
@@ -172,27 +183,24 @@ def _stores(session: Session, counted: Any, chosen: Sequence[str]) -> Facet:
     return Facet("store", tuple(sorted(values, key=lambda one: (not one.is_chosen, -one.count, one.value))))
 
 
-def _prices(counted: Any, query: SearchQuery) -> Facet:
-    counts = {(one.get("from"), one.get("to")): int(one["doc_count"]) for one in counted["buckets"]}
+def _prices(counts: Mapping[int, int], query: SearchQuery) -> Facet:
     values = []
-    for limits in _RANGES:
-        low, high = limits.get("from"), limits.get("to")
+    for place, (low, high) in enumerate(_RANGES):
         is_chosen = (query.min_price, query.max_price) == (
             None if low is None else Decimal(low),
             None if high is None else Decimal(high),
         )
-        count = counts.get((low, high), 0)
+        count = counts.get(place, 0)
         if count or is_chosen:
             value = f"{low or ''}-{high or ''}"
             values.append(FacetValue(value, value, count, is_chosen))
     return Facet("price", tuple(values))
 
 
-def _by_name(counted: Any) -> defaultdict[str, dict[str, int]]:
+def _by_name(counts: Mapping[str, int]) -> defaultdict[str, dict[str, int]]:
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for bucket in counted["buckets"]:
-        name, _, _value = str(bucket["key"]).partition(":")
-        found[name][str(bucket["key"])] = int(bucket["doc_count"])
+    for attribute, count in counts.items():
+        found[attribute.partition(":")[0]][attribute] = count
     return found
 
 

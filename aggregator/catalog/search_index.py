@@ -26,12 +26,13 @@ import tantivy
 
 from aggregator.catalog.search_changes import Position
 from aggregator.catalog.search_documents import SearchDocument
+from aggregator.catalog.search_marks import mark
 from aggregator.domain.errors import EnvironmentProblem
 
 log = logging.getLogger("click2cart.search")
 
 # What is written; another number makes an index that an older or newer program left be built anew.
-FORMAT = 1
+FORMAT = 2
 # Sort keys hold thousandths of a currency's unit above the product's number, so that no two are equal.
 ID_BITS = 27
 MILLS = Decimal(1000)
@@ -43,7 +44,7 @@ NOTHING = (1 << 64) - 1
 _HEAP = 200_000_000
 _SMALL_HEAP = 30_000_000
 _OLD_GENERATIONS_KEPT = 1
-_COUNTS_KEPT = 500
+_MOST_KEPT = 2_000
 Counted = TypeVar("Counted")
 
 
@@ -64,8 +65,12 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("words", tokenizer_name="whitespace", index_option="basic")
     for name in ("wording", "code"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in ("brand", "category", "condition", "attribute", "available"):
+    for name in ("category", "condition", "available"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    # Counted: `filed` is the innermost category, `mark` stands for several small facets.
+    for name in ("brand", "filed", "attribute"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_unsigned_field("mark", fast=True)
     # A brand in any case of letters; `brand` is as stores spell it.
     builder.add_text_field("brand_key", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("store", indexed=True, fast=True)
@@ -103,13 +108,18 @@ def _document(one: SearchDocument) -> tantivy.Document:
     if one.brand:
         document.add_text("brand", one.brand)
         document.add_text("brand_key", one.brand.casefold())
+    if one.categories:
+        document.add_text("filed", one.categories[-1])
+    document.add_unsigned("mark", mark(one.price, one.conditions, is_available=available))
     document.add_text("available", "yes" if available else "no")
     for store_id in one.stores:
         document.add_unsigned("store", store_id)
-    document.add_float("price", float(one.price))
+    if one.price is not None:
+        document.add_float("price", float(one.price))
     document.add_float("weight", one.weight)
     for name, key in (
-        ("price_key", sort_key(one.price, number)),
+        # From the dearest on: what has no price comes last there too.
+        ("price_key", sort_key(one.price or Decimal(0), number)),
         ("cheapest_key", sort_key(one.price, number, is_available=available)),
         ("total_key", sort_key(one.known_total, number, is_available=available)),
         ("open_key", sort_key(one.open_price, number, is_available=available)),
@@ -124,16 +134,17 @@ def _document(one: SearchDocument) -> tantivy.Document:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One whole index on disk."""
+    """One whole index on disk, made for parcels to that country."""
 
     folder: Path
+    country: str | None
 
     @property
     def position(self) -> Position | None:
         """Which change of the database it stands at; None where it cannot be used."""
         try:
             read = json.loads((self.folder / "position.json").read_bytes())
-            if read["format"] != FORMAT:
+            if (read["format"], read["country"]) != (FORMAT, self.country):
                 return None
             return Position(int(read["number"]), datetime.fromisoformat(read["changed_at"]))
         except (OSError, ValueError, KeyError, TypeError):
@@ -142,21 +153,26 @@ class Generation:
     def stand_at(self, position: Position) -> None:
         """Note that all changes up to this one are in it."""
         document = {
-            "format": FORMAT, "number": position.number, "changed_at": position.changed_at.isoformat()
+            "format": FORMAT, "country": self.country, "number": position.number,
+            "changed_at": position.changed_at.isoformat(),
         }  # fmt: skip
         _replace(self.folder / "position.json", json.dumps(document))
 
 
 class IndexPlace:
-    """Where the index of this machine is kept; writes it. One process at a time writes."""
+    """Where the index of this machine is kept; writes it. One process at a time writes.
 
-    def __init__(self, folder: Path) -> None:
+    Its totals are for parcels to `country` (None: each store's own); an index for another one is made anew.
+    """
+
+    def __init__(self, folder: Path, country: str | None = None) -> None:
         self.folder = folder
+        self.country = country
 
     @classmethod
-    def at(cls, data_dir: Path) -> IndexPlace:
+    def at(cls, data_dir: Path, country: str | None = None) -> IndexPlace:
         """The place in a data directory."""
-        return cls(data_dir / "search-index")
+        return cls(data_dir / "search-index", country)
 
     def current(self) -> Generation | None:
         """What readers read."""
@@ -164,7 +180,7 @@ class IndexPlace:
             name = (self.folder / "current").read_text(encoding="ascii")
         except (OSError, ValueError):
             return None
-        generation = Generation(self.folder / name)
+        generation = Generation(self.folder / name, self.country)
         return generation if (generation.folder / "meta.json").exists() else None
 
     @contextmanager
@@ -188,7 +204,7 @@ class IndexPlace:
 
     def build(self, batches: Iterable[Iterable[SearchDocument]], position: Position) -> int:
         """Write a whole new generation and let it take over; returns how many products it has."""
-        generation = Generation(self.folder / f"g{secrets.token_hex(6)}")
+        generation = Generation(self.folder / f"g{secrets.token_hex(6)}", self.country)
         generation.folder.mkdir()
         count = 0
         try:
@@ -250,17 +266,25 @@ class View:
     schema: tantivy.Schema
     stamp: tuple[object, ...]
     position: Position
-    # What was counted in it for the latest searches, for their next pages and other orders.
-    counted: dict[Hashable, Any] = field(default_factory=dict)
+    # What the latest searches found and counted in it: the same again, their next pages and other orders cost less.
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    def kept(self, key: Hashable) -> Any:
+        """What was kept under this key; None where nothing is."""
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, found: object) -> None:
+        """Keep it for as long as nothing changes in the index, or until much else was asked."""
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = found
 
     def count_once(self, key: Hashable, count: Callable[[], Counted]) -> Counted:
         """What was counted under this key before, or is now."""
-        found: Counted | None = self.counted.get(key)
+        found: Counted | None = self.kept(key)
         if found is None:
             found = count()
-            if len(self.counted) >= _COUNTS_KEPT:
-                self.counted.clear()
-            self.counted[key] = found
+            self.keep(key, found)
         return found
 
 
@@ -303,7 +327,7 @@ class SearchIndex:
             self._index = tantivy.Index.open(str(self._place.folder / name))
             self._index.config_reader("manual")
             self._name = name
-        position = Generation(self._place.folder / name).position
+        position = Generation(self._place.folder / name, self._place.country).position
         if position is None:
             return None
         self._index.reload()

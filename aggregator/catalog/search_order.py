@@ -16,7 +16,7 @@ from tantivy import DocAddress, FieldType, Occur, Order, Query, SearchResult
 
 from aggregator.catalog.search_index import ID_BITS, MILLS, NOTHING, View
 from aggregator.domain.errors import InvalidInput
-from aggregator.domain.money import Money
+from aggregator.domain.money import SITE_CURRENCY, Money
 from aggregator.domain.products import ProductCard, SearchQuery
 from aggregator.domain.search_words import query_words
 
@@ -86,14 +86,19 @@ def newest_ids(view: View, found: Query, field: str, limit: int) -> list[int]:
 def lowest_totals(
     hits: Iterable[Hit], cards: Mapping[int, ProductCard], assumed: Decimal
 ) -> Mapping[str, tuple[Money, bool]]:
-    """By public id: the lowest price with shipping, and whether that shipping is only assumed."""
+    """By public id: the lowest price with shipping, and whether that shipping is only assumed.
+
+    Not of products that ask another currency: their totals were converted to be compared, and nobody asks that amount.
+    """
     found: dict[str, tuple[Money, bool]] = {}
     for hit in hits:
         card = cards.get(hit.product_id)
         mills, is_assumed = _total_mills(hit, assumed)
-        if card is not None and card.lowest_price is not None and mills is not None:
+        if card is None or card.lowest_price is None or mills is None:
+            continue
+        if card.lowest_price.currency == SITE_CURRENCY:
             amount = Decimal(mills % _SOLD_OUT_MILLS) / MILLS
-            found[card.id] = (Money(amount, card.lowest_price.currency).rounded(), is_assumed)
+            found[card.id] = (Money(amount, SITE_CURRENCY).rounded(), is_assumed)
     return found
 
 

@@ -78,7 +78,7 @@ def synchronise(sessions: sessionmaker[Session], place: IndexPlace) -> SyncRepor
         for start in range(0, len(changed), _READ_AT_ONCE) if changed else ():
             some = changed[start : start + _READ_AT_ONCE]
             with sessions.begin() as session:
-                documents = read_documents(session, some)
+                documents = read_documents(session, some, place.country)
             is_last = start + _READ_AT_ONCE >= len(changed)
             place.apply(generation, some, documents, reached if is_last else position or reached)
         if not changed:
@@ -96,10 +96,10 @@ def _rebuild(sessions: sessionmaker[Session], place: IndexPlace) -> int:
     # Read first: what changes while all is read is only read again.
     with sessions.begin() as session:
         position = latest_position(session) or _BEGINNING
-    return place.build(_all_documents(sessions), position)
+    return place.build(_all_documents(sessions, place.country), position)
 
 
-def _all_documents(sessions: sessionmaker[Session]) -> Iterator[list[SearchDocument]]:
+def _all_documents(sessions: sessionmaker[Session], country: str | None) -> Iterator[list[SearchDocument]]:
     last = 0
     while True:
         with sessions.begin() as session:
@@ -109,6 +109,6 @@ def _all_documents(sessions: sessionmaker[Session]) -> Iterator[list[SearchDocum
             ).all()
             if not ids:
                 return
-            documents = read_documents(session, ids)
+            documents = read_documents(session, ids, country)
         yield documents
         last = ids[-1]

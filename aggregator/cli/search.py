@@ -30,7 +30,7 @@ def rebuild_it(as_json: bool) -> None:
     settings = Settings.from_env()
     started = time.monotonic()
     with database(settings) as sessions:
-        products = rebuild(sessions, IndexPlace.at(settings.data_dir))
+        products = rebuild(sessions, IndexPlace.at(settings.data_dir, settings.country))
     seconds = round(time.monotonic() - started, 1)
     if as_json:
         print_json({"products": products, "seconds": seconds})
@@ -46,7 +46,7 @@ def rebuild_it(as_json: bool) -> None:
 def update(follow: bool, as_json: bool) -> None:
     """Take up what changed since the last time. Workers do it by themselves."""
     settings = Settings.from_env()
-    place = IndexPlace.at(settings.data_dir)
+    place = IndexPlace.at(settings.data_dir, settings.country)
     with database(settings) as sessions:
         while True:
             report = synchronise(sessions, place)
@@ -70,7 +70,7 @@ def update(follow: bool, as_json: bool) -> None:
 def find(words: str, limit: int, as_json: bool) -> None:
     """Say what shoppers would find for these WORDS."""
     settings = Settings.from_env()
-    index = SearchIndex(IndexPlace.at(settings.data_dir))
+    index = SearchIndex(IndexPlace.at(settings.data_dir, settings.country))
     with database(settings) as sessions, sessions() as session:
         page = search_products(session, SearchQuery(text=words, limit=limit), index)
     if as_json:

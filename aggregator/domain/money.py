@@ -19,6 +19,8 @@ _EXPONENTS = {
 _NOT_MONEY = frozenset(
     "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX XFO XFU XRE CHE CHW COU MXV USN USS".split()
 )
+# What carts count in, and what prices of all currencies are compared in.
+SITE_CURRENCY = "EUR"
 CURRENCIES: frozenset[str] = frozenset(list_currencies()) - _NOT_MONEY
 
 

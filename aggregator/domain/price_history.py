@@ -60,13 +60,19 @@ def lowest_line(series: Iterable[PriceSeries]) -> tuple[PricePoint, ...]:
         ((point.recorded_at, place, point) for place, one in enumerate(series) for point in one.points),
         key=lambda event: event[:2],
     )
-    current: dict[int, PricePoint] = {}
+    held: dict[int, Decimal] = {}
+    lowest: Decimal | None = None
     found: list[PricePoint] = []
     for at, (moment, place, point) in enumerate(events):
-        current[place] = point
+        before = held.pop(place, None)
+        if point.is_available:
+            held[place] = point.price
+        if point.is_available and (lowest is None or point.price <= lowest):
+            lowest = point.price
+        elif before is not None and before == lowest:
+            lowest = min(held.values(), default=None)
         if at + 1 < len(events) and events[at + 1][0] == moment:
             continue
-        lowest = min((held.price for held in current.values() if held.is_available), default=None)
         price, is_available = point.price if lowest is None else lowest, lowest is not None
         if not found or (found[-1].price, found[-1].is_available) != (price, is_available):
             found.append(PricePoint(moment, price, is_available))

@@ -62,6 +62,18 @@ class ShippingRule:
         reached = [tier for tier in self.tiers if tier.min_subtotal <= subtotal]
         return max(reached, key=lambda tier: tier.min_subtotal).cost if reached else None
 
+    @property
+    def free_from(self) -> Decimal | None:
+        """The subtotal from which sending is free whatever else is bought; None where it never or always is."""
+        if self.per_item or self.per_kg:
+            return None
+        found = None
+        for tier in sorted(self.tiers, key=lambda tier: tier.min_subtotal, reverse=True):
+            if tier.cost:
+                break
+            found = tier.min_subtotal
+        return found or None
+
     @classmethod
     def flat(cls, cost: Decimal, *, free_from: Decimal | None = None) -> ShippingRule:
         """One price for every parcel, free from a subtotal where one is given."""

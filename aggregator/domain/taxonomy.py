@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -84,6 +85,16 @@ def departments() -> tuple[Category, ...]:
 def branch(key: str) -> tuple[str, ...]:
     """The keys that a choice of this one means: itself and its children."""
     return (key, *(category.key for category in children(key)))
+
+
+def with_departments(counts: Mapping[str, int]) -> dict[str, int]:
+    """The same by category, and each department with all that its categories hold: a thing is filed in one place."""
+    summed = Counter(counts)
+    for key, count in counts.items():
+        category = categories().get(key)
+        if category is not None and category.parent is not None:
+            summed[category.parent] += count
+    return dict(summed)
 
 
 def is_sold_by_content(key: str | None) -> bool:

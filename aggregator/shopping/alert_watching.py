@@ -10,10 +10,12 @@ from decimal import Decimal
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.exchange_rates import current_rates
 from aggregator.catalog.offers import CHECKED_AT, IS_FRESH_ENOUGH
 from aggregator.catalog.price_history import read_history
-from aggregator.catalog.product_details import shipping_for
 from aggregator.catalog.search_changes import Position, changes_since, latest_position
+from aggregator.catalog.shipping_terms import SaidByOffer
+from aggregator.catalog.unit_shipping import Seller, UnitShipping
 from aggregator.db.models import (
     AlertEventRow,
     AlertPositionRow,
@@ -23,7 +25,9 @@ from aggregator.db.models import (
     StoreRow,
 )
 from aggregator.domain.alerts import VERIFIED_WITHIN, BestOffer, Watched, judge_alert
+from aggregator.domain.delivery import DeliveryTerms
 from aggregator.domain.identifiers import new_public_id
+from aggregator.domain.money import Money
 from aggregator.domain.price_history import lowest_line
 from aggregator.domain.products import PriceSeries
 from aggregator.domain.vocabulary import Availability, ItemCondition
@@ -45,8 +49,8 @@ def alerts_are_due(session: Session) -> bool:
     return row is None or (row.number, row.changed_at) != (latest.number, latest.changed_at)
 
 
-def watch_alerts(session: Session, *, now: datetime | None = None) -> int:
-    """Look at all alerts of what changed since the last time; how many fired.
+def watch_alerts(session: Session, *, now: datetime | None = None, country: str | None = None) -> int:
+    """Look at all alerts of what changed since the last time; how many fired. Parcels go to `country`.
 
     What fired, and that it was looked at, is one transaction: killed half way, it is done again from the beginning.
     """
@@ -69,15 +73,19 @@ def watch_alerts(session: Session, *, now: datetime | None = None) -> int:
     if found is not None:
         waiting = waiting.where(AlertRow.product_id == func.any(found[0]))
     ids = session.scalars(waiting.order_by(AlertRow.id)).all()
-    fired = sum(_watch(session, ids[start : start + _AT_ONCE], now) for start in range(0, len(ids), _AT_ONCE))
+    shipping = UnitShipping(country, current_rates(session))
+    fired = sum(
+        _watch(session, ids[start : start + _AT_ONCE], now, shipping)
+        for start in range(0, len(ids), _AT_ONCE)
+    )
     session.execute(text("delete from alert_position"))
     session.execute(insert(AlertPositionRow).values(number=latest.number, changed_at=latest.changed_at))
     return fired
 
 
-def _watch(session: Session, alert_ids: Sequence[int], now: datetime) -> int:
+def _watch(session: Session, alert_ids: Sequence[int], now: datetime, shipping: UnitShipping) -> int:
     alerts = session.scalars(select(AlertRow).where(AlertRow.id.in_(alert_ids))).all()
-    offers = _offers(session, {alert.product_id for alert in alerts}, now)
+    offers = _offers(session, {alert.product_id for alert in alerts}, now, shipping)
     history = _history(session, alerts, now)
     events, states = [], []
     for alert in alerts:
@@ -137,11 +145,13 @@ def _watch(session: Session, alert_ids: Sequence[int], now: datetime) -> int:
 _Counted = tuple[Decimal, Decimal | None, str, StoreRow]
 
 
-def _offers(session: Session, product_ids: Iterable[int], now: datetime) -> defaultdict[int, list[_Counted]]:
+def _offers(
+    session: Session, product_ids: Iterable[int], now: datetime, shipping: UnitShipping
+) -> defaultdict[int, list[_Counted]]:
     """By product, what can be bought new, at a price that was looked at of late."""
     found: defaultdict[int, list[_Counted]] = defaultdict(list)
     rows = session.execute(
-        select(OfferRow, StoreRow)
+        select(OfferRow, StoreRow, CHECKED_AT)
         .join(StoreRow, StoreRow.id == OfferRow.store_id)
         .outerjoin(OfferCheckRow, OfferCheckRow.offer_id == OfferRow.id)
         .where(
@@ -153,9 +163,15 @@ def _offers(session: Session, product_ids: Iterable[int], now: datetime) -> defa
             IS_FRESH_ENOUGH,
         )
     )
-    for offer, store in rows:
-        shipping = shipping_for(offer, store)
-        total = offer.price + shipping.cost.amount if shipping and shipping.basis == "known" else None
+    for offer, store, checked_at in rows:
+        said = SaidByOffer(
+            delivery=DeliveryTerms.read(offer.delivery),
+            shipping_cost=offer.shipping_cost,
+            checked_at=checked_at,
+        )
+        asked = Money(offer.price, offer.price_currency)
+        cost = shipping.estimate(Seller.of(store.id, store), asked, said)
+        total = offer.price + cost.cost.amount if cost and cost.basis == "known" else None
         assert offer.product_id is not None
         found[offer.product_id].append((offer.price, total, offer.price_currency, store))
     return found

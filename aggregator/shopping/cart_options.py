@@ -11,7 +11,8 @@ from decimal import Decimal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import CartLineRow, OfferRow, StoreRow
+from aggregator.accounts.tokens import token_hash
+from aggregator.db.models import CartLineRow, CartRow, OfferRow, StoreRow
 from aggregator.domain.carts import MAX_COUPONS, Coupon
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
@@ -43,6 +44,22 @@ class Wishes:
     parcel_value: Decimal
     deliver_by: date | None
     packs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelWishes:
+    """What a shopper chose of parcels: what an unknown shipping cost is ranked with, where they go; None where not."""
+
+    assumed_shipping: Decimal | None = None
+    country: str | None = None
+
+
+def find_parcel_wishes(session: Session, token: str) -> ParcelWishes:
+    """Those of the token's cart, in one small query; none where there is no cart."""
+    row = session.execute(
+        select(CartRow.assumed_shipping, CartRow.country).where(CartRow.token_hash == token_hash(token))
+    ).one_or_none()
+    return ParcelWishes(row.assumed_shipping, row.country) if row else ParcelWishes()
 
 
 def set_wishes(session: Session, token: str | None, wishes: Wishes, *, currency: str = "EUR") -> None:

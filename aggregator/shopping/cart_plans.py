@@ -15,7 +15,6 @@ from aggregator.domain.errors import NotFound
 from aggregator.domain.money import Money
 from aggregator.domain.plan_reasons import LeftOut, LineReason
 from aggregator.domain.products import ProductCard
-from aggregator.domain.shipping import ShippingRule
 from aggregator.domain.stores import HandOffKind
 from aggregator.platforms import get_platform
 from aggregator.shopping.cart_lines import CartKey, StoredCart, read_cart
@@ -199,7 +198,7 @@ def _planned_line(
 def _planned_store(
     store: CartStore, share: StoreShare, lines: tuple[PlannedLine, ...], currency: str
 ) -> PlannedStore:
-    free_from = _free_from(store.terms.rule)
+    free_from = store.terms.rule.free_from if store.terms.rule else None
     return PlannedStore(
         store_id=store.id,
         store_slug=store.slug,
@@ -243,18 +242,6 @@ def _excluded(found: CartOffers) -> tuple[ExcludedOffer, ...]:
         for offer in found.offers
         if offer.left_out is LeftOut.OFFER
     )
-
-
-def _free_from(rule: ShippingRule | None) -> Decimal | None:
-    """The subtotal from which sending is free whatever else is bought; None where it never or always is."""
-    if rule is None or rule.per_item or rule.per_kg:
-        return None
-    free_from = None
-    for tier in sorted(rule.tiers, key=lambda tier: tier.min_subtotal, reverse=True):
-        if tier.cost:
-            break
-        free_from = tier.min_subtotal
-    return free_from or None
 
 
 def _handoff_kind(platform: str) -> HandOffKind:

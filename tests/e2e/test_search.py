@@ -16,7 +16,7 @@ from tests.e2e.conftest import Site
 @pytest.fixture(autouse=True)
 def index(site: Site) -> Iterator[None]:
     """There while these tests run; no clock runs here that would keep it in step for the others."""
-    place = IndexPlace.at(site.settings.data_dir)
+    place = IndexPlace.at(site.settings.data_dir, site.settings.country)
     rebuild(site.sessions, place)
     yield
     place.remove()

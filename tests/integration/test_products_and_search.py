@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.exchange_rates import Rate, keep_rates
 from aggregator.catalog.match_links import MatchLink, keep_links
 from aggregator.catalog.price_history import read_history
 from aggregator.catalog.product_details import get_product_detail
@@ -18,7 +20,7 @@ from aggregator.db.models import OfferPriceRow, OfferProductRow, OfferRow, Produ
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.money import Money
 from aggregator.domain.products import Evidence, MovedProduct, ProductDetail, SearchQuery
-from tests.integration.shop_rows import CHECKED_AT, offer_row, store_row
+from tests.integration.shop_rows import CHECKED_AT, flat_shipping, offer_row, store_row
 
 
 def eur(amount: str) -> Money:
@@ -138,7 +140,7 @@ def test_facets_count_what_a_further_choice_would_show(
     }
     assert page.total == 1
     assert counts["brand"] == {"Bosch": (1, True), "Sony": (1, False)}
-    assert counts["category"] == {"kettles-and-toasters": (1, False)}
+    assert counts["category"] == {"appliances": (1, False), "kettles-and-toasters": (1, False)}
     assert counts["store"] == {"alpha": (1, False)}
 
 
@@ -207,7 +209,9 @@ def test_the_home_page_shows_what_most_stores_sell(
     assert [card.title for card in home.popular] == [camera.title, kettle.title]
     assert [card.title for card in home.recent] == [kettle.title, camera.title]
     assert {(category.value, category.count) for category in home.categories} == {
+        ("cameras", 1),
         ("digital-cameras", 1),
+        ("appliances", 1),
         ("kettles-and-toasters", 1),
     }
 
@@ -234,6 +238,24 @@ def test_offers_come_cheapest_total_first_and_unknown_shipping_stays_unknown(
         ("beta", eur("14.90")),
     ]
     assert detail_of(session, product, "9.00").offers[0].store_slug == "alpha"
+
+
+def test_offers_of_other_currencies_are_ranked_by_the_kept_rates(
+    session: Session, stores: list[StoreRow]
+) -> None:
+    keep_rates(session, [Rate("JPY", datetime.now(UTC).date(), Decimal(160))], "test")
+    tokyo = store_row(session, "tokyo", currency="JPY", shipping=flat_shipping("480"))
+    kuwait = store_row(session, "kuwait", currency="KWD", shipping=None)
+    product = product_of(
+        session,
+        offer_row(session, stores[0], None, "20.00", number=1, title="Cup"),
+        offer_row(session, stores[1], None, "10.00", number=1, title="Cup"),
+        offer_row(session, tokyo, None, "2400", number=1, title="Cup", price_currency="JPY"),
+        offer_row(session, kuwait, None, "1.000", number=1, title="Cup", price_currency="KWD"),
+    )
+    offers = detail_of(session, product).offers
+    assert [offer.store_slug for offer in offers] == ["beta", "tokyo", "alpha", "kuwait"]
+    assert offers[1].total == Money(Decimal(2880), "JPY")
 
 
 def test_the_page_takes_the_same_number_of_queries_for_one_offer_and_for_forty(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from aggregator.catalog.exchange_rates import Rate, keep_rates
 from aggregator.catalog.product_summaries import refresh_products
 from aggregator.db.session import Sessions
 from aggregator.domain.products import SORTINGS
@@ -35,6 +37,45 @@ def test_the_lowest_total_assumes_what_is_unknown_and_says_so(world: SearchWorld
     ]
     page = world.search("bosch", sorting="total", assumed_shipping=Decimal("5.90"))
     assert page.products[0].id == cheap
+
+
+def test_prices_of_all_currencies_are_compared_by_the_kept_rates(sessions: Sessions, tmp_path: Path) -> None:
+    world = search_world(sessions, tmp_path)
+    today = datetime.now(UTC).date()
+    with sessions.begin() as session:
+        keep_rates(session, [Rate("JPY", today, Decimal(160))], "test")
+    for slug, currency in (("tokyo", "JPY"), ("kuwait", "KWD")):
+        world.store(slug, currency=currency, shipping=None)
+    world.product({"title": "Lamp dear", "price": "30.00"})
+    world.product({"title": "Lamp yen", "price": "3200", "price_currency": "JPY", "store": "tokyo"})
+    world.product({"title": "Lamp cheap", "price": "10.00"})
+    world.product({"title": "Lamp dinar", "price": "5.000", "price_currency": "KWD", "store": "kuwait"})
+    rising = ["Lamp cheap", "Lamp yen", "Lamp dear", "Lamp dinar"]
+    for is_indexed in (False, True):
+        if is_indexed:
+            world.sync()
+        assert world.titles("lamp", sorting="price") == rising
+        assert world.titles("lamp", sorting="-price") == [*rising[2::-1], "Lamp dinar"]
+        assert world.titles("lamp", min_price=Decimal(15), max_price=Decimal(25)) == ["Lamp yen"]
+    page = world.search("lamp", sorting="total", assumed_shipping=Decimal(4))
+    assert [card.title for card in page.products] == rising
+    assert page.totals.keys() == {page.products[0].id, page.products[2].id}, "in the site's currency alone"
+    with sessions.begin() as session:
+        keep_rates(session, [Rate("JPY", today, Decimal(100))], "test")
+    assert world.sync().products == 1
+    assert world.titles("lamp", sorting="price") == ["Lamp cheap", "Lamp dear", "Lamp yen", "Lamp dinar"]
+
+
+def test_shipping_counts_as_it_is_to_the_sites_country(sessions: Sessions, tmp_path: Path) -> None:
+    world = search_world(sessions, tmp_path)
+    world.store("far", country="DE", shipping_by_country={"AT": flat_shipping("12.00")})
+    world.product({"title": "Vase", "price": "60.00", "store": "far"})
+    world.sync()
+    for country, total in ((None, "64.90"), ("AT", "72.00")):
+        world.place.country = country
+        assert world.sync().done == ("current" if country is None else "rebuilt")
+        ((amount, is_assumed),) = world.search("vase").totals.values()
+        assert (amount.amount, is_assumed) == (Decimal(total), False)
 
 
 def test_what_costs_less_for_its_content_comes_first(world: SearchWorld) -> None:

@@ -17,7 +17,7 @@ from tests.integration.search_world import SearchWorld, search_world
 
 @pytest.fixture
 def indexed(app: Flask, sessions: Sessions, shop_window: ShopWindow, tmp_path: Path) -> ShopWindow:
-    rebuild(sessions, IndexPlace.at(tmp_path))
+    rebuild(sessions, IndexPlace.at(tmp_path, app.extensions["click2cart.settings"].country))
     return shop_window
 
 

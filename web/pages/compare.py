@@ -11,7 +11,7 @@ from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.product_pages import ProductPage
 from aggregator.domain.products import MovedProduct
-from web.context import assumed_shipping
+from web.context import parcel_terms
 from web.db import current_session
 from web.pages.products import can_be_bought
 
@@ -57,7 +57,7 @@ def _page(public_id: str) -> ProductPage | None:
     if not is_public_id(public_id):
         return None
     try:
-        page = get_product_page(current_session(), public_id, assumed_shipping=assumed_shipping())
+        page = get_product_page(current_session(), public_id, **parcel_terms())
     except NotFound:
         return None
     return _page(page.id) if isinstance(page, MovedProduct) else page

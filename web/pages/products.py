@@ -14,7 +14,7 @@ from aggregator.catalog.reviews import report_wrong_match
 from aggregator.catalog.store_freshness import list_freshness
 from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.products import MovedProduct, OfferView
-from web.context import CURRENCY, assumed_shipping, client, current_account, go_to, moved_to, rate_limits
+from web.context import CURRENCY, client, current_account, go_to, moved_to, parcel_terms, rate_limits
 from web.db import current_session
 from web.pictures import photo
 from web.presenters import product_key, product_path
@@ -33,7 +33,7 @@ def show(key: str) -> str | Response:
     """`key` is "id-slug"; the id decides, another slug is sent to the right one."""
     chosen = request.args.get("range", _USUAL_RANGE)
     days = RANGES.get(chosen, RANGES[_USUAL_RANGE])
-    page = get_product_page(current_session(), _id_in(key), assumed_shipping=assumed_shipping(), days=days)
+    page = get_product_page(current_session(), _id_in(key), **parcel_terms(), days=days)
     if isinstance(page, MovedProduct):
         return moved_to(product_path(page))
     detail = page.detail

@@ -15,9 +15,9 @@ from aggregator.catalog.search_prices import recent_prices, unit_prices
 from aggregator.domain.money import Money
 from aggregator.domain.products import FacetValue, ProductCard, SearchQuery
 from aggregator.domain.taxonomy import categories
-from web import search_address
+from web import plan_words, search_address
 from web.category_tree import category_name
-from web.context import CURRENCY, assumed_shipping, go_to
+from web.context import CURRENCY, current_settings, go_to, parcel_terms
 from web.db import current_session
 from web.presenters import leaf, money, number, product_path
 from web.search_choices import chips, facet_groups
@@ -36,7 +36,8 @@ def show() -> str | Response:
         identified = find_identified(session, asked.text, search_index())
         if identified is not None:
             return go_to(product_path(identified), 302)
-    page = search_products(session, replace(asked, assumed_shipping=assumed_shipping()), search_index())
+    assumed = parcel_terms()["assumed_shipping"]
+    page = search_products(session, replace(asked, assumed_shipping=assumed), search_index())
     query = page.query
     product_ids = [product.id for product in page.products]
     return render_template(
@@ -50,7 +51,7 @@ def show() -> str | Response:
         chips=chips(query, page.facets, CURRENCY),
         address=search_address,
         currency=CURRENCY,
-        assumed=Money(query.assumed_shipping, CURRENCY),
+        assumed=Money(assumed, CURRENCY),
         next_page=page.next_cursor and search_address.address(replace(query, cursor=page.next_cursor)),
     )
 
@@ -85,7 +86,11 @@ def suggestions() -> Response:
 @pages.get("/ranking")
 def ranking() -> str:
     """How results are ordered."""
-    return render_template("search/ranking.html", assumed=Money(assumed_shipping(), CURRENCY))
+    return render_template(
+        "search/ranking.html",
+        assumed=Money(parcel_terms()["assumed_shipping"], CURRENCY),
+        country=plan_words.country_name(current_settings().country),
+    )
 
 
 def _narrowest(values: Sequence[FacetValue]) -> list[FacetValue]:

@@ -15,7 +15,7 @@ def look_at_alerts() -> None:
     """Look at the alerts of what changed, then write the notices that may be written now."""
     context = current()
     with context.sessions.begin() as session:
-        watch_alerts(session)
+        watch_alerts(session, country=context.settings.country)
     after: int | None = 0
     while after is not None:
         with context.sessions.begin() as session:

@@ -18,6 +18,6 @@ log = logging.getLogger("click2cart.search")
 def update_search_index() -> None:
     """Take up what changed; does nothing while another job does."""
     context = current()
-    report = synchronise(context.sessions, IndexPlace.at(context.settings.data_dir))
+    report = synchronise(context.sessions, IndexPlace.at(context.settings.data_dir, context.settings.country))
     if report.done == "rebuilt":
         log.info("the search index was made anew, with %d products", report.products)

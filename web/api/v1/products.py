@@ -16,7 +16,7 @@ from aggregator.domain.products import MovedProduct, PriceSeries, SearchPage
 from web import search_address
 from web.api.operations import Told, operation
 from web.api.v1.schemas import Page, Product, ProductWithOffers, instant
-from web.context import assumed_shipping, moved_to
+from web.context import moved_to, parcel_terms
 from web.db import current_session
 from web.search_place import search_index
 
@@ -150,9 +150,7 @@ def search(query: ProductQuery) -> SearchResult:
 @operation("One product", answer=ProductWithOffers, also={301: None})
 def show(public_id: str) -> ProductWithOffers | Response:
     """A product with its offers; a merged one's old address leads to the product it is part of now."""
-    detail = get_product_detail(
-        current_session(), require_public_id("product", public_id), assumed_shipping=assumed_shipping()
-    )
+    detail = get_product_detail(current_session(), require_public_id("product", public_id), **parcel_terms())
     if isinstance(detail, MovedProduct):
         return moved_to(url_for("api_products.show", public_id=detail.id))
     return ProductWithOffers.from_detail(detail)
@@ -169,7 +167,9 @@ def prices(public_id: str) -> PriceHistory:
 
 def _found(query: ProductQuery) -> SearchPage:
     asked = replace(
-        search_address.read_query(request.args), limit=query.limit, assumed_shipping=assumed_shipping()
+        search_address.read_query(request.args),
+        limit=query.limit,
+        assumed_shipping=parcel_terms()["assumed_shipping"],
     )
     return search_products(current_session(), asked, search_index())
 
