@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,8 @@ LONGEST_PAUSE = timedelta(hours=6)
 MOST_ATTEMPTS = 20
 # Notices about accounts carry single-use links and codes.
 ACCOUNT_TOPIC = "account"
+# Mails, SMS and operators' webhooks; all else goes where an account told us to, which may be slow or dead.
+_IS_OURS = NoticeRow.account_id.is_(None) | (NoticeRow.channel == "mail")
 
 
 def put_notices(session: Session, notices: Iterable[NewNotice]) -> int:
@@ -60,19 +62,26 @@ def has_due_notices(session: Session) -> bool:
 
 
 def take_due_notices(session: Session, *, limit: int, hold: timedelta) -> list[Notice]:
-    """Take some of what is due, the longest due first; nobody else gets it before `hold` is over. Commit at once."""
+    """Take some of what is due, the longest due first; nobody else gets it before `hold` is over. Commit at once.
+
+    Mails come before what goes to accounts' own webhooks, browsers and messengers: a slow one keeps no mail waiting.
+    """
     now = database_now(session)
-    rows = session.scalars(
-        select(NoticeRow)
-        .where(
-            NoticeRow.state == "waiting",
-            NoticeRow.due_at <= now,
-            or_(NoticeRow.taken_until.is_(None), NoticeRow.taken_until < now),
-        )
-        .order_by(NoticeRow.due_at, NoticeRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows: list[NoticeRow] = []
+    for lane in (_IS_OURS, not_(_IS_OURS)):
+        if len(rows) < limit:
+            rows += session.scalars(
+                select(NoticeRow)
+                .where(
+                    NoticeRow.state == "waiting",
+                    NoticeRow.due_at <= now,
+                    or_(NoticeRow.taken_until.is_(None), NoticeRow.taken_until < now),
+                    lane,
+                )
+                .order_by(NoticeRow.due_at, NoticeRow.id)
+                .limit(limit - len(rows))
+                .with_for_update(skip_locked=True)
+            )
     for row in rows:
         row.taken_until = now + hold
         row.attempts += 1
@@ -133,26 +142,29 @@ def put_back(session: Session, notice: Notice) -> None:
 
 
 def outbox_state(session: Session) -> OutboxState:
-    """The outbox in figures, in one query; of what was given up, the last day."""
+    """The outbox in figures; of what was given up, the last day.
+
+    An account's own webhook or browser that takes nothing does not count: it is nothing an operator could mend.
+    """
     is_waiting = NoticeRow.state == "waiting"
-    # An account's own webhook or browser that takes nothing is nothing an operator could mend; nor is an
-    # address that somebody mistyped at registration.
-    is_ours = NoticeRow.account_id.is_(None) | (NoticeRow.channel == "mail")
     row = session.execute(
         select(
             func.count().filter(is_waiting),
-            func.count().filter(is_waiting, is_ours, NoticeRow.attempts > 1),
+            func.count().filter(is_waiting, NoticeRow.attempts > 1),
+            # Nor could one mend an address that somebody mistyped at registration.
             func.count().filter(
                 NoticeRow.state == "given_up",
-                is_ours,
                 NoticeRow.topic != ACCOUNT_TOPIC,
                 NoticeRow.due_at > func.now() - timedelta(days=1),
             ),
             func.min(NoticeRow.created_at).filter(is_waiting),
-        ).where(NoticeRow.state != "sent")
+        ).where(NoticeRow.state != "sent", _IS_OURS)
     ).one()
     problem = session.scalar(
-        select(NoticeRow.problem).where(NoticeRow.problem.is_not(None)).order_by(NoticeRow.id.desc()).limit(1)
+        select(NoticeRow.problem)
+        .where(NoticeRow.problem.is_not(None), _IS_OURS)
+        .order_by(NoticeRow.id.desc())
+        .limit(1)
     )
     return OutboxState(
         waiting=row[0], retried=row[1], given_up=row[2], oldest_waiting_at=row[3], last_problem=problem

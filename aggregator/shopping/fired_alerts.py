@@ -74,7 +74,7 @@ def read_alert_feed(session: Session, secret: str) -> AlertFeed:
     return AlertFeed(row.language, tuple(_read(one) for one in rows))
 
 
-def _fired() -> Select[Any]:
+def _fired() -> Select[AlertEventRow, str, str, str, str]:
     return (
         select(
             AlertEventRow,

@@ -170,8 +170,8 @@ def test_a_browser_gets_what_it_alone_can_read_until_it_is_gone(
             assert (notice.recipient, notice.account_id) == (browser, account)
             assert message == {
                 "id": notice.public_id,
-                "title": "Kettle",
-                "text": "Kettle is at or below your price: €14.90 (€19.80 with shipping) at Wild",
+                "title": "Alfi Kettle K-100",
+                "text": "Alfi Kettle K-100 is at or below your price: €14.90 (€19.80 with shipping) at Wild",
                 "url": f"https://prices.example/products/{shop_window.kettle}",
                 "tag": session.scalars(select(AlertRow.public_id)).one(),
             }
@@ -210,8 +210,7 @@ def test_nothing_is_posted_into_a_private_network(
                 select(NoticeRow.state, NoticeRow.problem).order_by(NoticeRow.id)
             ).all()
         assert [state for state, _problem in problems] == ["given_up", "given_up"]
-        assert "not sent on to another site" in (problems[0].problem or "")
-        assert "no address of the open internet" in (problems[1].problem or "")
+        assert all("no address of the open internet" in (problem or "") for _state, problem in problems)
 
 
 def test_a_messenger_is_written_to_and_a_store_mentions_nobody(
@@ -363,7 +362,10 @@ def test_the_feed_opens_by_its_present_address_alone(
     assert answer.content_type.startswith("application/atom+xml")
     titles = re.findall(r"<title>([^<]+)</title>", answer.text)
     assert titles[0] == "Alertes de prix"
-    assert [title.partition(" a atteint votre prix : ")[0] for title in titles[1:]] == ["Mug", "Kettle"]
+    assert [title.partition(" a atteint votre prix")[0] for title in titles[1:]] == [
+        "Mug",
+        "Alfi Kettle K-100",
+    ]
     again = reader.get(first, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.text) == (304, "")
     second = address_of(browser.post("/alerts/feed").text)
@@ -432,11 +434,11 @@ def test_mails_speak_the_accounts_language(
         tell_alerts(session, replace(site_settings, site_url="https://prices.example"))
     with sessions() as session:
         mails = session.scalars(select(NoticeRow).order_by(NoticeRow.id)).all()
-        assert [mail.content["subject"].partition(" :")[0] for mail in mails] == [
+        assert [mail.content["subject"].partition("\N{NO-BREAK SPACE}:")[0] for mail in mails] == [
             "Schließen Sie Ihre Anmeldung ab",
             "Es gibt kein Konto mit dieser Adresse",
             "Setzen Sie ein neues Passwort",
-            "Kettle a atteint votre prix",
+            "Alfi Kettle K-100 a atteint votre prix",
         ]
         assert [mail.content["headers"]["Content-Language"] for mail in mails] == ["de", "de", "de", "fr"]
         assert "lang=fr" in mails[3].content["html"]

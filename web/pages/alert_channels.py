@@ -84,7 +84,7 @@ def feed(secret: str) -> Response:
         Entry(
             key=one.id,
             title=sentence_of(one, words),
-            url=absolute(url_for("products.show", public_id=one.product_id)),
+            url=absolute(url_for("products.show", key=one.product_id)),
             updated_at=one.at,
             summary=one.title,
         )
