@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy.orm import sessionmaker
+from werkzeug.serving import make_server
 
 from aggregator.db.migrate import migrate
 from aggregator.db.session import Sessions
@@ -27,6 +29,7 @@ from fixtures.demo.stores import DemoStore, run_demo_stores
 from matcher.linker import link_pending_offers
 from spiders.runner import crawl_store
 from tests.databases import fresh_database, name_beside
+from web import create_app
 from workers.demo import register_demo_store
 
 QUIET_CHROMIUM = [
@@ -100,6 +103,21 @@ def site(
         link_pending_offers(sessions)
         with running_web(settings, shared_dir / "web.log") as address:
             yield Site(address, settings, sessions, demo_stores)
+
+
+@pytest.fixture(scope="session")
+def demo(site: Site) -> Iterator[str]:
+    """The address of the site as the demo shows it, with its inbox, over the catalogue of the others' journeys."""
+    port = free_port()
+    settings = replace(site.settings, redis_url=None, inbox="of the demo", is_demo=True, port=port)
+    server = make_server("127.0.0.1", port, create_app(settings, site.sessions), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    # By its name, since no passkey is made for an address of numbers.
+    yield f"http://localhost:{port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @contextmanager

@@ -4,49 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
+from aggregator.accounts.privacy import delete_due_accounts
 from aggregator.domain.identifiers import new_public_id
-from tests.e2e.conftest import Site, free_port
-from web import create_app
+from tests.e2e.conftest import Site
+from tests.e2e.people import PASSWORD, SCREENS, enter_code, mailed_link, register, sign_in
 
-PASSWORD = "a kettle on the moon"
+SECOND_PASSWORD = "a moon over the kettle"
 OTHER_PASSWORD = "three spoons in a drawer"
-SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.fixture(scope="module")
-def demo(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site as the demo shows it, with its inbox, over the catalogue of the others' journeys."""
-    port = free_port()
-    settings = replace(
-        site.settings,
-        data_dir=tmp_path_factory.mktemp("demo"),
-        redis_url=None,
-        inbox="of the demo",
-        is_demo=True,
-        port=port,
-    )
-    server = make_server("127.0.0.1", port, create_app(settings, site.sessions), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    # By its name, since no passkey is made for an address of numbers.
-    yield f"http://localhost:{port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(params=["desktop", "phone", "without script"])
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.prove), "without script"])
 def person(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     """A new visitor, on a desktop, on a phone, and on a phone without scripts."""
     screen = SCREENS.get(request.param, SCREENS["phone"])
@@ -70,36 +46,21 @@ def add_to_cart(page: Page, demo: str, product: str) -> None:
     expect(page.get_by_role("status").filter(has_text="It is in your cart.")).to_be_visible()
 
 
+def add_to_wishlist(page: Page, demo: str, product: str) -> None:
+    page.goto(f"{demo}/products/{product}")
+    page.get_by_role("button", name="To the wishlist").click()
+    expect(page.get_by_role("status").filter(has_text="It is on your wishlist.")).to_be_visible()
+
+
+def wishes(page: Page, demo: str) -> set[str]:
+    page.goto(f"{demo}/wishlist")
+    return {(row.get_attribute("id") or "").removeprefix("p-") for row in page.locator("li.wish").all()}
+
+
 def pieces(page: Page, demo: str) -> int:
     page.goto(f"{demo}/cart")
     count = page.locator(".nav-cart .count")
     return int(count.inner_text()) if count.count() else 0
-
-
-def mailed_link(page: Page, demo: str, address: str, path: str) -> str:
-    page.goto(f"{demo}/inbox?to={address}")
-    link = page.locator(f'a[href*="{path}/"]').first.get_attribute("href")
-    assert link
-    return demo + link[link.index(path) :]
-
-
-def register(page: Page, demo: str, address: str) -> None:
-    page.goto(f"{demo}/register")
-    page.get_by_label("Mail address").fill(address)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Make an account").click()
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
-    page.goto(mailed_link(page, demo, address, "/activate"))
-    page.get_by_role("button", name="Finish and sign in").click()
-    page.wait_for_load_state()
-
-
-def sign_in(page: Page, demo: str, address: str, password: str) -> None:
-    page.goto(f"{demo}/login")
-    page.get_by_label("Mail address").fill(address)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_load_state()
 
 
 def test_the_life_of_an_account(
@@ -108,19 +69,31 @@ def test_the_life_of_an_account(
     page, address = person.new_page(), f"{new_public_id()}@shop.example"
     first, second = two_products(site)
 
-    # A guest shops, signs up, and the cart comes along.
+    # A guest shops and wishes, signs up, and all of it comes along.
     add_to_cart(page, demo, first)
+    add_to_wishlist(page, demo, first)
     register(page, demo, address)
     assert pieces(page, demo) == 1
+    assert wishes(page, demo) == {first}
 
-    # On another device: a guest's cart there goes into the account's when they sign in.
+    # On another device: what a guest gathered there goes into the account when they sign in, once.
     elsewhere = browser.new_context(viewport=SCREENS["desktop"], locale="en-GB")
     other = elsewhere.new_page()
     add_to_cart(other, demo, first)
     add_to_cart(other, demo, second)
-    sign_in(other, demo, address, PASSWORD)
-    assert pieces(other, demo) == 3
+    add_to_wishlist(other, demo, first)
+    add_to_wishlist(other, demo, second)
+    as_guest = [cookie for cookie in elsewhere.cookies() if cookie["name"] == "click2cart_cart"]
+    for _again in range(2):
+        sign_in(other, demo, address, PASSWORD)
+        assert pieces(other, demo) == 3
+        assert wishes(other, demo) == {first, second}
+        other.get_by_role("button", name="Sign out").click()
+        # Signed out, the browser holds nothing of it; not even its old cookie brings anything back.
+        assert pieces(other, demo) == 0
+        elsewhere.add_cookies(as_guest)  # type: ignore[arg-type]  # what cookies() gave is what it takes
     assert pieces(page, demo) == 3
+    assert wishes(page, demo) == {first, second}
 
     # A phone number, proved by a code from the inbox, signs in.
     number = "+4915" + re.sub(r"\D", "7", address[:9]).ljust(9, "3")
@@ -143,7 +116,28 @@ def test_the_life_of_an_account(
     page.get_by_role("link", name="I kept it").click()
     expect(page.get_by_text("my spreadsheet").first).to_be_visible()
 
+    # The address and the password are changed; the other device is signed out by that.
+    sign_in(other, demo, address, PASSWORD)
+    page.goto(f"{demo}/account")
+    new_address = f"new-{address}"
+    page.get_by_label("New mail address").fill(new_address)
+    page.get_by_label("Your present password").fill(PASSWORD)
+    page.get_by_role("button", name="Send a link there").click()
+    page.goto(mailed_link(page, demo, new_address, "/account/mail"))
+    page.get_by_role("main").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text(f"Your mail address is now {new_address}.")).to_be_visible()
+    page.goto(f"{demo}/account/security")
+    page.locator("#password-present").fill(PASSWORD)
+    page.get_by_label("New password").fill(SECOND_PASSWORD)
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_text("Your password is set.")).to_be_visible()
+    other.goto(f"{demo}/account")
+    expect(other.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    sign_in(other, demo, new_address, SECOND_PASSWORD)
+    address = new_address
+
     # Signed out everywhere, also on the other device.
+    page.goto(f"{demo}/account/security")
     page.get_by_role("button", name="Sign out everywhere").click()
     expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     other.goto(f"{demo}/account")
@@ -182,18 +176,15 @@ def test_the_life_of_an_account(
     sign_in(page, demo, address, OTHER_PASSWORD)
     page.get_by_role("button", name="Keep my account").click()
     expect(page.get_by_text("Your account stays.")).to_be_visible()
-
-
-def enter_code(page: Page, demo: str, number: str, button: str) -> None:
-    """Read the newest code in the inbox, in a tab beside, and enter it."""
-    beside = page.context.new_page()
-    beside.goto(f"{demo}/inbox?to={number.replace('+', '%2B')}")
-    found = re.search(r"(\d{6}) is your Click2Cart code", beside.content())
-    assert found
-    beside.close()
-    page.get_by_label("Code", exact=True).fill(found[1])
-    page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
-    page.wait_for_load_state()
+    page.goto(f"{demo}/account/data")
+    page.get_by_label("Your present password").fill(OTHER_PASSWORD)
+    page.get_by_role("button", name="Delete my account").click()
+    now = datetime.now(UTC)
+    for days, gone in ((29, 0), (31, 1)):
+        with site.sessions.begin() as session:
+            assert delete_due_accounts(session, now=now + timedelta(days=days)) == gone
+    sign_in(page, demo, address, OTHER_PASSWORD)
+    expect(page.get_by_text("This address and password do not belong together.")).to_be_visible()
 
 
 def test_a_passkey_signs_in(browser: Browser, demo: str) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sqlalchemy import text
 
-from aggregator.accounts.sign_in import invite
 from tests.e2e.conftest import Site
+from tests.e2e.people import SCREENS, sign_in_by_link
 
 SOLD = """
     select p.public_id, p.title from products p
     where p.is_available and p.store_count >= 2 order by p.store_count desc, p.id limit 2
 """
+
+
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.prove)])
+def visitor(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A new visitor at a desk or with a phone."""
+    context = browser.new_context(viewport=SCREENS[request.param], locale="en-GB")
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -94,13 +103,9 @@ def test_two_tabs_agree(page: Page, visitor: BrowserContext, site: Site, product
 def test_signing_in_and_out_reaches_the_other_tabs(
     page: Page, visitor: BrowserContext, site: Site, products: list[Any]
 ) -> None:
-    with site.sessions.begin() as session:
-        token = invite(session, "tabs@example.org", "shopper")
     open_product(page, site, products[0])
     other = visitor.new_page()
-    other.goto(f"{site.url}/login/link/{token}")
-    other.get_by_role("main").get_by_role("button").click()
-    expect(other.get_by_role("link", name="Account").first).to_be_visible()
+    sign_in_by_link(other, site, site.url, "tabs@example.org")
     elsewhere = toast(page, "You signed in in another tab.")
     elsewhere.get_by_role("button", name="Reload").click()
     expect(page.get_by_role("link", name="Account").first).to_be_visible()

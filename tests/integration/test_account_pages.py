@@ -7,6 +7,7 @@ import io
 import json
 import re
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,11 +16,13 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from PIL import Image
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from aggregator.accounts import passwords
+from aggregator.accounts.phones import ask_phone, confirm_phone, find_phone
 from aggregator.accounts.privacy import EXPORTS as ACCOUNT_EXPORTS
 from aggregator.accounts.privacy import delete_due_accounts
+from aggregator.accounts.sign_in import invite
 from aggregator.db.models import (
     AccountAddressRow,
     AccountPictureRow,
@@ -511,6 +514,44 @@ def test_a_phone_is_proved_by_a_code_and_signs_in(browser: Browser, sessions: Se
     assert browser.post("/login/phone/code", token=token[1], code=code).status_code == 303
     assert is_signed_in(browser)
     assert browser.post("/login/phone/code", token=token[1], code=code).status_code == 401
+
+
+def test_a_number_that_two_accounts_prove_at_once_is_the_later_ones(
+    browser: Browser, sessions: Sessions, site_settings: Settings
+) -> None:
+    number = f"+49172{int(datetime.now(UTC).timestamp() * 1000) % 10**8:08}"
+    with sessions.begin() as session:
+        for name in ("ada", "grace"):
+            invite(session, f"{name}@example.org", "shopper")
+        first, second = session.scalars(select(AccountRow.id).order_by(AccountRow.id))
+        tokens = {one: ask_phone(session, site_settings, one, number) for one in (first, second)}
+    later, earlier = re.findall(r"(\d{6}) is your Click2Cart code", browser.page("/inbox"))
+    answers: list[bool] = []
+
+    def confirm_later() -> None:
+        with sessions.begin() as other:
+            answers.append(confirm_phone(other, site_settings, second, tokens[second], later))
+
+    with sessions.begin() as session:
+        assert confirm_phone(session, site_settings, first, tokens[first], earlier)
+        thread = threading.Thread(target=confirm_later)
+        thread.start()
+        wait_for_a_lock(sessions)
+    thread.join()
+    assert answers == [True]
+    with sessions() as session:
+        assert find_phone(session, site_settings, first) is None
+        assert find_phone(session, site_settings, second) == number
+
+
+def wait_for_a_lock(sessions: Sessions) -> None:
+    """Until another transaction waits for one that is open."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    give_up_at = time.monotonic() + 10
+    with sessions() as session:
+        while not session.scalar(text(waiting)):
+            assert time.monotonic() < give_up_at, "nothing waits"
+            session.rollback()
 
 
 def test_a_number_that_nobody_has_gets_the_same_page_and_no_message(
