@@ -16,6 +16,7 @@ from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.settings import Settings
 from aggregator.shopping.account_carts import account_cart_token
 from aggregator.shopping.guest_merging import GuestTokens, merge_guest
+from aggregator.shopping.wish_places import places_of, wished_for
 from aggregator.shopping.wishlists import (
     add_items,
     create_wishlist,
@@ -23,10 +24,10 @@ from aggregator.shopping.wishlists import (
     get_wishlist,
     list_wishlists,
     open_shared_wishlist,
+    remove_everywhere,
     remove_item,
     share_wishlist,
     stop_sharing,
-    wished_for,
 )
 from tests.integration.conftest import Browser, ShopWindow
 from tests.integration.shop_rows import product_row
@@ -62,8 +63,35 @@ def test_a_merged_product_is_one_wish(sessions: Sessions, shop_window: ShopWindo
     with sessions.begin() as session:
         (item,) = get_wishlist(session, token, "default").items
         assert item.product.id == shop_window.kettle
+        assert wished_for(session, token, [shop_window.kettle, shop_window.mug]) == {shop_window.kettle}
         remove_item(session, token, "default", item.product.id)
         assert get_wishlist(session, token, "default").items == ()
+
+
+def test_hearts_know_every_list_that_holds_a_product(sessions: Sessions, shop_window: ShopWindow) -> None:
+    with sessions.begin() as session:
+        twin = product_row(session, "Kettle twin")
+        kept = session.scalars(select(ProductRow).where(ProductRow.public_id == shop_window.kettle)).one()
+        _list, token = add_items(session, None, [shop_window.mug])
+        gifts, _same = create_wishlist(session, token, "Gifts")
+        add_items(session, token, [twin.public_id], list_id=gifts.id)
+        _others, stranger = add_items(session, None, [shop_window.kettle, shop_window.mug])
+        twin.merged_into_id = kept.id
+    with sessions.begin() as session:
+
+        def held(product: str) -> list[tuple[str, bool]]:
+            return [(place.name, place.holds_it) for place in places_of(session, token, product)]
+
+        assert held(shop_window.kettle) == [("", False), ("Gifts", True)]
+        assert held(shop_window.mug) == [("", True), ("Gifts", False)]
+        add_items(session, token, [shop_window.kettle])
+        remove_everywhere(session, token, shop_window.kettle)
+        assert held(shop_window.kettle) == [("", False), ("Gifts", False)]
+        assert wished_for(session, token, [shop_window.kettle, shop_window.mug]) == {shop_window.mug}
+        assert len(wished_for(session, stranger, [shop_window.kettle, shop_window.mug])) == 2
+        with pytest.raises(NotFound):
+            remove_everywhere(session, token, shop_window.kettle)
+        assert places_of(session, None, shop_window.kettle) == ()
 
 
 def test_a_guests_lists_come_into_the_account_once(
@@ -135,6 +163,48 @@ def test_the_pages_work_without_scripts(app: Flask, shop_window: ShopWindow) -> 
     assert browser.post(item[0]).status_code == 303
     assert "Nothing is on this list yet" in browser.page("/wishlist")
     assert browser.post("/wishlist", name="").status_code == 400
+
+
+def test_hearts_on_results_and_products_turn_without_scripts(app: Flask, shop_window: ShopWindow) -> None:
+    browser, put, take = Browser(app), "/wishlist/items", "/wishlist/items/remove"
+
+    def hearts(address: str) -> list[str]:
+        found = re.findall(r'data-heart="(\w+)" formaction="([^"]+)"', browser.page(address))
+        return [action for product, action in found if product == shop_window.mug]
+
+    product = browser.get(f"/products/{shop_window.mug}").headers["Location"]
+    assert hearts("/search?q=mug&sort=price") == hearts(product) == [put]
+    browser.post(put, product=shop_window.mug, next=product)
+    assert hearts("/search?q=mug&sort=price") == hearts(product) == [take]
+    gifts = browser.post("/wishlist", name="Gifts").headers["Location"].rpartition("/")[2]
+    assert hearts(product) == [take, take, put]
+    browser.post(put, product=shop_window.mug, list=gifts)
+    assert hearts(product) == [take, take, take]
+    browser.post(take, product=shop_window.mug, list=gifts)
+    assert hearts(product) == [take, take, put]
+    assert browser.post(take, product=shop_window.mug).status_code == 303
+    assert hearts(product) == [put, put, put]
+    assert browser.post(take, product=shop_window.mug).status_code == 404
+
+
+def test_a_change_meant_for_an_account_reaches_nobody_else(
+    browser: Browser, sessions: Sessions, shop_window: ShopWindow
+) -> None:
+    browser.sign_in(sessions, "shopper")
+    found = re.search(r'data-account="(\w+)"', browser.page("/wishlist"))
+    assert found
+    wish = {"product_id": shop_window.mug}
+
+    def put(account: str) -> int:
+        headers = {"Click2Cart-Account": account}
+        return browser.client.post("/api/v1/wishlist", json=wish, headers=headers).status_code
+
+    assert put("another") == 401
+    assert put(found[1]) == 201
+    assert browser.client.delete(f"/api/v1/wishes/{shop_window.mug}").status_code == 204
+    browser.post("/logout")
+    assert put(found[1]) == 401
+    assert browser.client.get_cookie("click2cart_cart") is None
 
 
 def test_the_api_keeps_the_same_lists(browser: Browser, shop_window: ShopWindow) -> None:

@@ -14,7 +14,17 @@ from aggregator.catalog.reviews import report_wrong_match
 from aggregator.catalog.store_freshness import list_freshness
 from aggregator.domain.identifiers import require_public_id
 from aggregator.domain.products import MovedProduct, OfferView
-from web.context import CURRENCY, client, current_account, go_to, moved_to, parcel_terms, rate_limits
+from aggregator.shopping.wish_places import places_of
+from web.context import (
+    CURRENCY,
+    cart_token,
+    client,
+    current_account,
+    go_to,
+    moved_to,
+    parcel_terms,
+    rate_limits,
+)
 from web.db import current_session
 from web.pictures import photo
 from web.presenters import product_key, product_path
@@ -45,6 +55,7 @@ def show(key: str) -> str | Response:
         page=page,
         detail=detail,
         product=detail.card,
+        wish_places=places_of(current_session(), cart_token(), detail.card.id),
         fits_the_cart=any(
             can_be_bought(offer) and offer.price.currency == CURRENCY for offer in detail.offers
         ),

@@ -15,9 +15,10 @@ from aggregator.catalog.search_prices import recent_prices, unit_prices
 from aggregator.domain.money import Money
 from aggregator.domain.products import FacetValue, ProductCard, SearchQuery
 from aggregator.domain.taxonomy import categories
+from aggregator.shopping.wish_places import wished_for
 from web import plan_words, search_address
 from web.category_tree import category_name
-from web.context import CURRENCY, current_settings, go_to, parcel_terms
+from web.context import CURRENCY, cart_token, current_settings, go_to, parcel_terms
 from web.db import current_session
 from web.presenters import leaf, money, number, product_path
 from web.search_choices import chips, facet_groups
@@ -46,6 +47,7 @@ def show() -> str | Response:
         query=query,
         ages=lowest_price_ages(session, product_ids),
         recent=recent_prices(session, product_ids),
+        wished=wished_for(session, cart_token(), product_ids),
         unit_prices=unit_prices(session, product_ids) if query.sorting == "unit" else {},
         groups=facet_groups(query, page.facets, CURRENCY),
         chips=chips(query, page.facets, CURRENCY),
