@@ -38,7 +38,7 @@ def test_home_shows_categories_products_and_how_fresh_each_store_is(
     assert "6 offers from 3 stores" in text
     assert "Home appliances 1" in text
     assert "from €16.50 at 3 stores" in text
-    assert "North 2 offers checked 12 min. ago shipping known" in text
+    assert "North Read in time 2 offers checked 12 min. ago shipping known" in text
     assert "Wild 2 offers checked 12 min. ago shipping not published" in text
 
 
