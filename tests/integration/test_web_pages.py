@@ -39,7 +39,7 @@ def test_home_shows_categories_products_and_how_fresh_each_store_is(
     assert "Home appliances 1" in text
     assert "from €16.50 at 3 stores" in text
     assert "North Read in time 2 offers checked 12 min. ago shipping known" in text
-    assert "Wild 2 offers checked 12 min. ago shipping not published" in text
+    assert "Wild Read in time 2 offers checked 12 min. ago shipping not published" in text
 
 
 def test_results_show_the_lowest_price_and_the_number_of_stores(
