@@ -93,14 +93,14 @@ def page_language() -> str:
     return str(get_locale() or "en").replace("_", "-")
 
 
-def money(value: Money | None) -> str:
-    """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
-    return "" if value is None else _shown(value, str(get_locale() or "en"))
-
 def spoken_language() -> str:
     """The visitor's language without its region: "en"."""
     return page_language().partition("-")[0]
 
+
+def money(value: Money | None) -> str:
+    """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
+    return "" if value is None else _shown(value, str(get_locale() or "en"))
 
 
 # A page shows the same few amounts again and again, and CLDR's rules are slow to follow.
@@ -140,7 +140,8 @@ def percent(share: float | Decimal) -> str:
 
 @lru_cache(maxsize=10_000)
 def _percent(share: float | Decimal, locale: str) -> str:
-    return str(format_percent(share, "#,##0.#%", locale=locale))
+    pattern = Locale.parse(locale).percent_formats[None].pattern
+    return str(format_percent(share, pattern.replace("#,##0", "#,##0.#"), locale=locale))
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
