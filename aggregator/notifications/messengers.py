@@ -7,6 +7,7 @@ to follow no redirect, and certificates are always checked.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -24,6 +25,9 @@ from apprise.plugins.telegram import NotifyTelegram
 
 from aggregator.domain.errors import NotDelivered
 from aggregator.domain.messengers import MESSENGERS, MessengerAddress
+
+# Below warnings it writes down where it posts to, which is a secret.
+logging.getLogger("apprise").setLevel(logging.WARNING)
 
 _SECONDS = 30.0
 _LONGEST_TITLE = 200
