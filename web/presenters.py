@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 
@@ -88,9 +88,21 @@ def visitors_locale(default: str) -> str:
     return chosen if chosen in LANGUAGES else default
 
 
+def locale_tag() -> str:
+    """The request's locale: "en_GB". A page asks for it hundreds of times, and Flask-Babel's answer is slow."""
+    try:
+        held = g._get_current_object()
+    except RuntimeError:
+        return "en"  # outside of any request
+    tag: str | None = held.__dict__.get("locale_tag")
+    if tag is None:
+        tag = held.locale_tag = str(get_locale() or "en")
+    return tag
+
+
 def page_language() -> str:
     """What the page says its language is: "en-GB"."""
-    return str(get_locale() or "en").replace("_", "-")
+    return locale_tag().replace("_", "-")
 
 
 def spoken_language() -> str:
@@ -100,7 +112,7 @@ def spoken_language() -> str:
 
 def money(value: Money | None) -> str:
     """The amount in the visitor's format, with its currency; "" for None (say in words why there is none)."""
-    return "" if value is None else _shown(value, str(get_locale() or "en"))
+    return "" if value is None else _shown(value, locale_tag())
 
 
 # A page shows the same few amounts again and again, and CLDR's rules are slow to follow.
@@ -125,7 +137,7 @@ def spaced(amount: str) -> str:
 
 def number(value: int) -> str:
     """A count with the locale's grouping."""
-    return _number(value, str(get_locale() or "en"))
+    return _number(value, locale_tag())
 
 
 @lru_cache(maxsize=10_000)
@@ -135,7 +147,7 @@ def _number(value: int, locale: str) -> str:
 
 def percent(share: float | Decimal) -> str:
     """A share of one; never rounded up to a certainty that nobody has."""
-    return _percent(min(share, 0.999) if share < 1 else 1, str(get_locale() or "en"))
+    return _percent(min(share, 0.999) if share < 1 else 1, locale_tag())
 
 
 @lru_cache(maxsize=10_000)
@@ -150,7 +162,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     if abs(passed) < timedelta(seconds=30):
         return str(_("just now"))
     least: Literal["minute", "second"] = "minute" if abs(passed) >= timedelta(seconds=55) else "second"
-    return _ago(round(-passed.total_seconds()), least, str(get_locale() or "en"))
+    return _ago(round(-passed.total_seconds()), least, locale_tag())
 
 
 @lru_cache(maxsize=20_000)
@@ -177,7 +189,7 @@ def duration(span: timedelta) -> str:
 
 def exact_time(moment: datetime) -> str:
     """The moment to the second, in UTC."""
-    return _exactly(moment, str(get_locale() or "en"))
+    return _exactly(moment, locale_tag())
 
 
 @lru_cache(maxsize=20_000)
@@ -270,6 +282,7 @@ def leaf(category: str) -> str:
     return category.rpartition(">")[2].strip() or category
 
 
+@lru_cache(maxsize=10_000)
 def sentence(text: str) -> str:
     """A sentence of evidence without the colon before a value that no offer gave: "The same brand: ." """
     return re.sub(r"\s*:?\s*(?:\"\"|“”)?\s*\.$", ".", text)
@@ -342,10 +355,15 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
 )
 
 
+@lru_cache(maxsize=10_000)
+def _symbol(category: str) -> str:
+    return next((name for name, pattern in _SYMBOLS if re.search(pattern, category)), "box")
+
+
 def picture(product: ProductCard) -> Picture:
     """The quiet placeholder of a product, the same wherever it is shown."""
     category = (product.category or "").lower()
-    symbol = next((name for name, pattern in _SYMBOLS if re.search(pattern, category)), "box")
+    symbol = _symbol(category)
     source = product.brand or product.title
     initial = next((letter.upper() for letter in source if letter.isalnum()), "")
     kind = leaf(category) if symbol == "box" else symbol

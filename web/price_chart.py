@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 1000, 300
 DISTINCT_LINES = 5
 # More than this nobody can tell apart.
 MOST_LINES = 40
-MOST_ROWS = 200
+MOST_ROWS = 100
 SHORTEST_SPAN = timedelta(minutes=10)
 _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 

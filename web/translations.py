@@ -47,10 +47,11 @@ def prepare(app: Flask, _settings: Settings) -> None:
     app.before_request(catalogues.as_default)
 
     def current() -> NullTranslations:
-        # A page says hundreds of sentences: its language is looked up once.
-        if "sentences" not in g:
-            g.sentences = catalogues.get_translations()
-        sentences: NullTranslations = g.sentences
+        # A page says hundreds of sentences: its language is looked up once, and not through the proxy each time.
+        held = g._get_current_object()
+        sentences: NullTranslations | None = held.__dict__.get("sentences")
+        if sentences is None:
+            sentences = held.sentences = catalogues.get_translations()
         return sentences
 
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, flash, jsonify, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from aggregator.accounts.rate_limits import Limit
@@ -27,7 +26,7 @@ from web.context import (
 )
 from web.db import current_session
 from web.pictures import photo
-from web.presenters import product_key, product_path
+from web.presenters import locale_tag, product_key, product_path
 from web.price_chart import chart_document, price_chart
 from web.structured_data import absolute, product_document
 from web.variant_matrix import own_attributes, variant_matrix
@@ -62,7 +61,7 @@ def show(key: str) -> str | Response:
         cart_currency=CURRENCY,
         freshness=list_freshness(current_session(), {offer.store_slug for offer in detail.offers}),
         best=next((offer for offer in detail.offers if can_be_bought(offer)), None),
-        chart=price_chart(page.history, currency, datetime.now(UTC), str(get_locale() or "en"), days),
+        chart=price_chart(page.history, currency, datetime.now(UTC), locale_tag(), days),
         ranges=RANGES,
         chosen_range=chosen if chosen in RANGES else _USUAL_RANGE,
         matrix=variant_matrix(own_attributes(detail.offers), detail.variants),
