@@ -114,7 +114,7 @@ def sessions(engine: Engine) -> Iterator[Sessions]:
         connection.execute(
             sqlalchemy.text(
                 "truncate stores, products, accounts, carts, rate_limits, staged_offers, alarms, notices, processes, "
-                "queues, robots_files, host_turns, opted_out_hosts, pictures, category_rules, exchange_rates, "
-                "exchange_rate_fetches cascade"
+                "queues, repeated_requests, robots_files, host_turns, opted_out_hosts, pictures, category_rules, "
+                "exchange_rates, exchange_rate_fetches cascade"
             )
         )

@@ -22,14 +22,15 @@ from web import (
     told,
     translations,
 )
+from web.api import conventions
 from web.pages import (
     account_data,
     account_security,
     accounts,
     add_store,
     addresses,
-    alerts,
     alert_channels,
+    alerts,
     api_docs,
     cart_options,
     carts,
@@ -97,6 +98,7 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         installation,
         compression,
         security,
+        conventions,
         permissions,
     ):
         part.prepare(app, settings)
@@ -120,9 +122,9 @@ def create_app(settings: Settings, sessions: db.Sessions) -> Flask:
         pasted_lists,
         wishlists,
         alerts,
+        alert_channels,
         stores,
         accounts,
-        alert_channels,
         registration,
         phone_sign_in,
         passkey_sign_in,

@@ -125,7 +125,9 @@ def admit() -> Response | None:
     account = context.current_account() if audience != "anyone" or is_api else None
     scope = scope_of(endpoint, request.method)
     if account is not None and account.scopes is not None and not {scope} <= {None, *account.scopes}:
-        return problem(403, _("This token may not do that: it was made without the scope for it."))
+        refused = problem(403, _("This token may not do that: it was made without the scope for it."))
+        refused.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
+        return refused
     if audience == "anyone":
         return None
     if audience is None:

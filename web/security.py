@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from aggregator import secrets
 from aggregator.settings import Settings
+from web import context
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -91,7 +92,7 @@ def _comes_from_elsewhere(settings: Settings) -> bool:
         return request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
     own = {request.host, urlsplit(settings.site_url).netloc} - {""}
     # A page of a named site speaks by its token alone: without one it would speak by the visitor's cookies.
-    speaks_by_token = origin in settings.api_origins and "Authorization" in request.headers
+    speaks_by_token = origin in settings.api_origins and context.bearer_token() is not None
     return urlsplit(origin).netloc not in own and not speaks_by_token
 
 

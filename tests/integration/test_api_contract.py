@@ -24,12 +24,13 @@ from sqlalchemy import select
 from aggregator.accounts.api_tokens import make_api_token
 from aggregator.accounts.roles import Role
 from aggregator.accounts.scopes import SCOPES
-from aggregator.accounts.sign_in import invite
-from aggregator.db.models import AccountRow
+from aggregator.accounts.sign_in import invite, set_password, use_sign_in_link
+from aggregator.db.models import AccountRow, RepeatedRequestRow
 from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from tests.integration.conftest import Browser, ShopWindow
 from web import create_app
+from web.context import CART_COOKIE
 
 CHECKS = (
     not_a_server_error,
@@ -120,9 +121,38 @@ def test_a_request_that_is_sent_again_with_its_key_changes_nothing_twice(
     assert first.get_json() == again.get_json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert browser.get("/api/v1/cart").get_json()["unit_count"] == 4
+    assert again.headers["ETag"] == first.headers["ETag"]
     other = browser.client.post("/api/v1/cart/items", json={**put, "quantity": 3}, headers=key)
     assert other.status_code == 422
     assert other.content_type == "application/problem+json"
+
+
+def test_a_key_that_came_with_a_forgotten_cart_belongs_to_the_cart_that_was_made(
+    browser: Browser, shop_window: ShopWindow
+) -> None:
+    browser.client.set_cookie(CART_COOKIE, "of a cart that was deleted")
+    put, key = {"product_id": shop_window.kettle}, {"Idempotency-Key": "a1"}
+    first = browser.client.post("/api/v1/cart/items", json=put, headers=key)
+    again = browser.client.post("/api/v1/cart/items", json=put, headers=key)
+    assert (first.get_json(), again.headers["Idempotency-Replayed"]) == (again.get_json(), "true")
+    assert browser.get("/api/v1/cart").get_json()["unit_count"] == 1
+
+
+def test_tokens_are_kept_under_no_key(browser: Browser, sessions: Sessions, shop_window: ShopWindow) -> None:
+    browser.client.post("/api/v1/cart/items", json={"product_id": shop_window.kettle})
+    with sessions.begin() as session:
+        use_sign_in_link(session, invite(session, "ada@example.org", "shopper"))
+        account = session.scalars(select(AccountRow.id)).one()
+        set_password(session, account, "a kettle on the moon")
+    signing_in = {"email": "ada@example.org", "password": "a kettle on the moon"}
+    answers = [
+        browser.client.post("/api/v1/auth/token", json=signing_in, headers={"Idempotency-Key": "a1"})
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].get_json()["refresh_token"] != answers[1].get_json()["refresh_token"]
+    with sessions() as session:
+        assert session.scalars(select(RepeatedRequestRow.name)).all() == []
 
 
 def test_a_cart_is_changed_only_as_it_was_seen(browser: Browser, shop_window: ShopWindow) -> None:
@@ -139,6 +169,49 @@ def test_a_cart_is_changed_only_as_it_was_seen(browser: Browser, shop_window: Sh
         "/api/v1/cart", headers={"If-None-Match": browser.get("/api/v1/cart").headers["ETag"]}
     )
     assert unchanged.status_code == 304
+    # What keeps no versions promises none.
+    unversioned = browser.client.post("/api/v1/wishlists", json={"name": "Mine"}, headers=match)
+    assert unversioned.status_code == 412
+
+
+def test_what_was_gathered_elsewhere_goes_in_together_or_not_at_all(
+    app: Flask, browser: Browser, sessions: Sessions, shop_window: ShopWindow
+) -> None:
+    kettle, mug = shop_window.kettle, shop_window.mug
+    item = {"product_id": kettle}
+    guest = Browser(app)
+    guest.client.post("/api/v1/cart/items", json={"product_id": mug, "quantity": 2})
+    guest.client.post("/api/v1/wishlist", json=item)
+    browser.sign_in(sessions, "shopper")
+    browser.client.post("/api/v1/wishlist", json={"product_ids": [kettle, mug]})
+    cookie = guest.client.get_cookie(CART_COOKIE)
+    assert cookie
+    browser.client.set_cookie(CART_COOKIE, cookie.value)
+    for refused, status in (
+        ([item, {"product_id": "22222222222222"}], 404),
+        ([item] * 1_000, 400),
+        ([item] * 1_001, 400),
+        ([{**item, "quantity": 998}, item, item], 400),
+    ):
+        answer = browser.client.post("/api/v1/cart/merge", json={"items": refused})
+        assert answer.status_code == status
+        assert browser.get("/api/v1/cart").get_json()["unit_count"] == 0
+    body, key = {"items": [item] * 999 + [{"product_id": mug}]}, {"Idempotency-Key": "m1"}
+    for _ in range(2):
+        merged = browser.client.post("/api/v1/cart/merge", json=body, headers=key).get_json()
+        assert {one["product"]["id"]: one["quantity"] for one in merged["items"]} == {kettle: 999, mug: 3}
+    (wishlist,) = browser.get("/api/v1/wishlists").get_json()["items"]
+    assert {wish["product"]["id"] for wish in wishlist["items"]} == {kettle, mug}
+    assert browser.client.post("/api/v1/cart/merge", json={"items": []}).get_json() == merged
+
+
+@pytest.mark.parametrize(
+    "body",
+    [r'{"name": "\u0000"}', r'{"name": "\ud800"}', "[" * 900 + "]" * 900, "9" * 5_000, '{"name": NaN}'],
+)
+def test_no_json_however_odd_is_more_than_a_wrong_request(browser: Browser, body: str) -> None:
+    answer = browser.client.post("/api/v1/wishlists", data=body, content_type="application/json")
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
 
 
 def test_other_sites_pages_use_the_api_only_where_they_are_named_and_only_by_token(
@@ -154,7 +227,9 @@ def test_other_sites_pages_use_the_api_only_where_they_are_named_and_only_by_tok
     asked = {"Origin": named, "Access-Control-Request-Method": "POST"}
     assert client.options("/api/v1/cart/items", headers=asked).status_code == 204
     put = {"product_id": shop_window.kettle}
-    assert client.post("/api/v1/cart/items", json=put, headers={"Origin": named}).status_code == 403
+    for claimed in ({}, {"Authorization": "Basic eA=="}):
+        from_there = {"Origin": named, **claimed}
+        assert client.post("/api/v1/cart/items", json=put, headers=from_there).status_code == 403
 
 
 def test_requests_are_counted(site_settings: Settings, sessions: Sessions) -> None:
@@ -167,3 +242,11 @@ def test_requests_are_counted(site_settings: Settings, sessions: Sessions) -> No
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) <= 60
     assert refused.content_type == "application/problem+json"
+    assert refused.headers["RateLimit"] == f'"api";r=0;t={refused.headers["Retry-After"]}'
+
+
+def test_who_guesses_tokens_is_counted_too(site_settings: Settings, sessions: Sessions) -> None:
+    client = create_app(replace(site_settings, api_requests=2), sessions).test_client()
+    guessed = {"Authorization": "Bearer c2c_guessed"}
+    answers = [client.get("/api/v1/auth/me", headers=guessed).status_code for _ in range(3)]
+    assert answers == [401, 401, 429]

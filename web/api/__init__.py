@@ -1,11 +1,13 @@
-"""The API: one module per noun, all of them described by their own declarations."""
+"""The API: one module per noun, all of them described by their own declarations.
+
+What holds for every request (`conventions`) stands before the permissions, so that what is refused counts too.
+"""
 
 from __future__ import annotations
 
 from flask import Flask
 
 from aggregator.settings import Settings
-from web.api import conventions
 from web.api.v1 import (
     alert_channels,
     alerts,
@@ -20,9 +22,8 @@ from web.api.v1 import (
 )
 
 
-def prepare(app: Flask, settings: Settings) -> None:
-    """Add the resources, and what holds for all of them."""
-    conventions.prepare(app, settings)
+def prepare(app: Flask, _settings: Settings) -> None:
+    """Add the resources."""
     for resource in (
         products,
         stores,

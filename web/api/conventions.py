@@ -47,6 +47,8 @@ def prepare(app: Flask, settings: Settings) -> None:
         response.headers["RateLimit-Policy"] = f'"api";q={limit.attempts};w={limit.seconds}'
         if "allowance" in g:
             response.headers["RateLimit"] = f'"api";r={g.allowance.left};t={g.allowance.seconds}'
+        elif response.status_code == 429:
+            response.headers["RateLimit"] = f'"api";r=0;t={response.headers["Retry-After"]}'
         response.vary.add("Origin")
         if request.headers.get("Origin") in settings.api_origins:
             # Never with cookies: such a page speaks for whoever gave it a token, not for whoever looks at it.

@@ -144,9 +144,7 @@ def _responses(
     if rule.arguments:
         errors.add(404)
     if method != "GET":
-        errors |= {413, 415, 422}
-    if declared.is_guarded:
-        errors.add(412)
+        errors |= {412, 413, 415, 422}
     problem = {"application/problem+json": {"schema": references[(Problem, "serialization")]}}
     for status in sorted(errors):
         found[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}

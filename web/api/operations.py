@@ -16,6 +16,8 @@ from aggregator.domain.errors import InvalidInput
 from web.api.repetition import answered_once
 from web.errors import problem
 
+_JSON = "application/json"
+
 
 class Given(BaseModel):
     """What a caller sends: nothing beyond what is declared, and no value of another type."""
@@ -56,7 +58,8 @@ def operation(
     """Declare a view as an operation; stands between the route and the function, whose docstring is its description.
 
     The view gets `query` and `body` read and checked, and returns the answer, (the answer, status), or a Response.
-    With `current`, which locks what is to be changed and returns it as GET shows it, `If-Match` is honoured.
+    With `current`, which locks what is to be changed and returns it as GET shows it, `If-Match` is honoured; without,
+    a change that asks for it is refused, for nobody could keep that promise.
     """
     answers: dict[int, type[Told] | None] = {status: answer, **(also or {})}
 
@@ -68,14 +71,14 @@ def operation(
             if body is not None:
                 arguments["body"] = read_body(body)
             if request.method in {"GET", "HEAD"}:
-                return _conditional(_response(view(**arguments), status))
+                return _conditional(_tagged(_response(view(**arguments), status)))
 
             def change() -> Response:
-                if current is not None and (refused := _unmatched(current)):
+                if request.if_match and (refused := _unmatched(current)):
                     return refused
                 return _response(view(**arguments), status)
 
-            return answered_once(change)
+            return _tagged(answered_once(change))
 
         run.__dict__["operation"] = Operation(
             summary=summary,
@@ -110,6 +113,8 @@ def read_body(form: type[Given]) -> Any:
         raise InvalidInput("the body is not JSON", place="Content-Type", remedy="send application/json")
     try:
         given = json.loads(request.get_data(), parse_constant=_no_number)
+        if not _is_text(given):
+            raise ValueError("no text that can be kept")
     except (ValueError, RecursionError) as error:
         raise InvalidInput("the body is not JSON", place="body", remedy="send a JSON object") from error
     return _read(form, given, "body")
@@ -122,6 +127,17 @@ def _read(form: type[BaseModel], given: Any, where: str) -> Any:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or where
         raise InvalidInput(str(first["msg"]), place=place) from error
+
+
+def _is_text(given: Any) -> bool:
+    """Whether all text in it can be kept: no null characters (PostgreSQL), no halves of surrogate pairs (RFC 7493)."""
+    if isinstance(given, str):
+        return "\0" not in given and (
+            given.isascii() or not any("\ud800" <= one <= "\udfff" for one in given)
+        )
+    if isinstance(given, dict):
+        return all(_is_text(one) for pair in given.items() for one in pair)
+    return not isinstance(given, list) or all(map(_is_text, given))
 
 
 def _no_number(text: str) -> None:
@@ -144,15 +160,18 @@ def _response(result: Any, status: int) -> Response:
 
 def told_with(told: Told, status: int) -> Response:
     """An answer as a response, for views that add headers or cookies to it."""
-    body = written(told)
-    answer = Response(body, status, content_type="application/json")
-    answer.set_etag(entity_tag(body))
-    return answer
+    return Response(written(told), status, content_type=_JSON)
 
 
 def written(told: Told) -> bytes:
     """An answer as JSON."""
     return told.model_dump_json(by_alias=True).encode()
+
+
+def _tagged(answer: Response) -> Response:
+    if answer.content_type == _JSON:
+        answer.set_etag(entity_tag(answer.get_data()))
+    return answer
 
 
 def _conditional(answer: Response) -> Response:
@@ -161,9 +180,9 @@ def _conditional(answer: Response) -> Response:
     return answer
 
 
-def _unmatched(current: Callable[..., Told]) -> Response | None:
-    if not request.if_match:
-        return None
+def _unmatched(current: Callable[..., Told] | None) -> Response | None:
+    if current is None:
+        return problem(412, "This is changed without If-Match alone: no version of it is kept.")
     if request.if_match.contains(entity_tag(written(current()))):
         return None
     return problem(412, "It was changed meanwhile: read it again, then decide.")

@@ -18,7 +18,8 @@ LONGEST_KEY = 200
 def answered_once(change: Callable[[], Response]) -> Response:
     """The answer of `change`, or the kept one of the same request; 422 where the key came with another request.
 
-    Kept for a day in the same transaction as the change; an error is not kept, so that it can be tried again.
+    Kept for a day in the same transaction as the change. An error is not kept, so that it can be tried again, nor is
+    what no store may keep: tokens lie in the database as hashes alone.
     """
     key = request.headers.get("Idempotency-Key")
     owner = _owner()
@@ -39,8 +40,8 @@ def answered_once(change: Callable[[], Response]) -> Response:
         return answer
     answer = change()
     # A guest's first change gives it the cart that its keys belong to: sent again with that cookie, it is the same.
-    owner = owner or _guest(context.new_cart_token())
-    if owner and answer.status_code < 400:
+    owner = _guest(context.new_cart_token()) or owner
+    if owner and answer.status_code < 400 and not answer.cache_control.no_store:
         keep_answer(
             session,
             owner,

@@ -21,37 +21,36 @@ from web.errors import problem
 resources = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
 
 _LONGEST = 1000
-_WORDS = r"^[^\x00]*$"
 
 
 class SignIn(Given):
     """`email` and `password`, or the `challenge` and `code` of a second factor."""
 
-    email: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
-    password: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
-    challenge: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
-    code: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
-    device_name: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
+    email: str | None = Field(None, max_length=_LONGEST)
+    password: str | None = Field(None, max_length=_LONGEST)
+    challenge: str | None = Field(None, max_length=_LONGEST)
+    code: str | None = Field(None, max_length=_LONGEST)
+    device_name: str | None = Field(None, max_length=_LONGEST)
 
 
 class Refresh(Given):
     """A refresh token."""
 
-    refresh_token: str = Field(max_length=_LONGEST, pattern=_WORDS)
+    refresh_token: str = Field(max_length=_LONGEST)
 
 
 class Phone(Given):
     """A number with its country's code."""
 
-    phone: str = Field(max_length=_LONGEST, pattern=_WORDS)
+    phone: str = Field(max_length=_LONGEST)
 
 
 class PhoneCode(Given):
     """The token of /verify/send and the code that came by SMS."""
 
-    token: str = Field(max_length=_LONGEST, pattern=_WORDS)
-    code: str = Field(max_length=_LONGEST, pattern=_WORDS)
-    device_name: str | None = Field(None, max_length=_LONGEST, pattern=_WORDS)
+    token: str = Field(max_length=_LONGEST)
+    code: str = Field(max_length=_LONGEST)
+    device_name: str | None = Field(None, max_length=_LONGEST)
 
 
 class Tokens(Told):
@@ -151,7 +150,7 @@ def me() -> Me:
 
 @resources.post("/verify/send")
 @operation("Send a code by SMS", body=Phone, answer=CodeSent, status=202)
-def send_code(body: Phone) -> CodeSent:
+def send_code(body: Phone) -> Response:
     """Send a code to `phone`, where an account has it; the answer is the same for every number."""
     made = send_sign_in_code(
         current_session(),
@@ -160,7 +159,7 @@ def send_code(body: Phone) -> CodeSent:
         client=context.client(),
         limits=context.rate_limits(),
     )
-    return CodeSent(token=made, expires_in=int(CODE_LIFETIME.total_seconds()))
+    return _kept_nowhere(told_with(CodeSent(token=made, expires_in=int(CODE_LIFETIME.total_seconds())), 202))
 
 
 @resources.post("/verify/code")
@@ -203,7 +202,10 @@ def _tokens(made: AppTokens) -> Response:
         expires_in=made.expires_in,
         refresh_token=made.refresh_token,
     )
-    response = told_with(tokens, 200)
+    return _kept_nowhere(told_with(tokens, 200))
+
+
+def _kept_nowhere(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
