@@ -73,8 +73,8 @@ def list_purchases(
         .limit(limit)
     )
     if before is not None:
-        last = select(CheckoutRow.id).where(CheckoutRow.public_id == before).scalar_subquery()
-        query = query.where(CheckoutRow.id < last)
+        last = checkouts_of(token).where(CheckoutRow.public_id == before).with_only_columns(CheckoutRow.id)
+        query = query.where(CheckoutRow.id < last.scalar_subquery())
     return read_purchases(session, session.execute(query).all(), with_history=False)
 
 

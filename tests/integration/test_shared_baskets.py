@@ -88,22 +88,6 @@ def test_a_closed_link_and_one_that_ran_out_show_nothing(
     assert "ran out" in text
 
 
-def test_nobody_else_sees_or_closes_the_links(
-    app: Flask, browser: Browser, sessions: Sessions, shop_window: ShopWindow
-) -> None:
-    fill(browser, shop_window.mug)
-    link = share(browser, name="Mine alone")
-    with sessions() as session:
-        link_id = session.scalars(select(SharedBasketRow.public_id)).one()
-    stranger = Browser(app)
-    fill(stranger, shop_window.mug)
-    assert "Mine alone" not in stranger.page("/cart/shared")
-    assert stranger.post(f"/cart/shared/{link_id}/revoke").status_code == 404
-    assert Browser(app).post(f"/cart/shared/{link_id}/revoke").status_code == 404
-    assert stranger.post("/cart/shared/none/revoke").status_code == 404
-    assert stranger.get(link).status_code == 200
-
-
 def test_a_link_is_copied_into_ones_own_cart_once_however_often(
     app: Flask, browser: Browser, shop_window: ShopWindow
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask
 from sqlalchemy import select
 
 from aggregator.db.models import CartRow, HandOffRow
@@ -178,20 +177,6 @@ def test_a_step_is_ticked_off_and_the_tick_taken_back(browser: Browser, shop_win
     browser.post(step, state="waiting")
     assert "0 of 1 settled" in words(browser.page(address))
     assert browser.post(step, state="stolen").status_code == 400
-
-
-def test_nobody_else_sees_or_changes_a_hand_over(
-    app: Flask, browser: Browser, shop_window: ShopWindow
-) -> None:
-    fill(browser, shop_window.mug)
-    address = check_out(browser)
-    step = step_of(browser.page(address), "South")
-    stranger = Browser(app)
-    fill(stranger, shop_window.mug)
-    assert stranger.get(address).status_code == 404
-    assert stranger.post(step, state="bought").status_code == 404
-    assert stranger.post(f"{step}/open").status_code == 404
-    assert "Not opened yet" in browser.page(address)
 
 
 def test_an_empty_cart_cannot_be_checked_out(browser: Browser) -> None:

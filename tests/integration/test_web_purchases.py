@@ -7,7 +7,6 @@ import io
 import re
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, update
 
 import web.printing
@@ -130,32 +129,6 @@ def test_what_was_bought_is_taken_out_of_the_cart(browser: Browser, shop_window:
     browser.post(f"{address}/bought-out")
     assert "Your cart is empty" in browser.page("/cart")
     assert "still lies" not in browser.page(address)
-
-
-def test_nobody_else_sees_or_changes_a_purchase(
-    app: Flask, browser: Browser, shop_window: ShopWindow
-) -> None:
-    address = purchase_of(browser, shop_window.mug)
-    part = part_of(browser, address, "South")
-    stranger = Browser(app)
-    other = purchase_of(stranger, shop_window.mug)
-    own_part = part_of(stranger, other, "South")
-    for attempt in (
-        stranger.get(address),
-        stranger.post(part, state="bought", currency="EUR"),
-        stranger.post(part, take_back="1"),
-        stranger.post(f"{address}/rest"),
-        stranger.post(f"{address}/bought-out"),
-        # A part of one's own in the place of another's purchase, and the other way round.
-        stranger.post(part.replace(address, other), state="bought", currency="EUR"),
-        stranger.post(own_part.replace(other, address), state="bought", currency="EUR"),
-    ):
-        assert attempt.status_code == 404
-    assert address not in stranger.page("/purchases")
-    assert address not in Browser(app).page("/purchases")
-    for page in ("/purchases/summary", "/purchases/export.csv", f"/purchases?before={address[-12:]}"):
-        assert "A-17" not in stranger.page(page)
-    assert "South Opened" in words(browser.page(address))
 
 
 def test_the_csv_holds_no_formula(browser: Browser, sessions: Sessions, shop_window: ShopWindow) -> None:
