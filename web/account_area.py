@@ -27,7 +27,7 @@ def account_sections() -> list[tuple[str, str, bool]]:
         ("account_security.show", _("Security")),
         ("account_data.show", _("Data")),
     ]
-    here = (request.endpoint or "").partition(".")[0]
+    here = (request.endpoint or "").partition(".")[0].replace("alert_channels", "alerts")
     return [
         (endpoint, words, endpoint.partition(".")[0] == here)
         for endpoint, words in sections

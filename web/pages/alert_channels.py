@@ -25,7 +25,6 @@ from web.atom import feed as atom
 from web.db import current_session
 from web.pages.alerts import alerts_page
 from web.structured_data import absolute
-from web.told import error_words
 
 pages = Blueprint("alert_channels", __name__, url_prefix="/alerts")
 
@@ -44,7 +43,7 @@ def join_messenger() -> Response | tuple[str, int]:
     try:
         added = add_messenger(current_session(), context.current_settings(), account_id, address)
     except InvalidInput as error:
-        return alerts_page(problem=error_words(error), messenger=address), 400
+        return alerts_page(problem=error, messenger=address), 400
     return _done(_("We write to %(service)s, too.", service=added.service))
 
 

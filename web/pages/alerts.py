@@ -33,7 +33,6 @@ from web import context
 from web.account_area import own_account
 from web.db import current_session
 from web.search_address import read_amount
-from web.told import error_words
 
 pages = Blueprint("alerts", __name__, url_prefix="/alerts")
 
@@ -112,7 +111,7 @@ def tell() -> Response | tuple[str, int]:
             ),
         )
     except InvalidInput as error:
-        return alerts_page(problem=error_words(error)), 400
+        return alerts_page(problem=error), 400
     flash(_("It is kept."), "alert")
     return context.go_to(url_for("alerts.index"))
 
@@ -138,7 +137,7 @@ def _alert_of(token: str) -> str:
     return alert_id
 
 
-def alerts_page(*, problem: str = "", messenger: str = "") -> str:
+def alerts_page(*, problem: InvalidInput | None = None, messenger: str = "") -> str:
     """The page, with what could not be used, and the messenger's address that was typed."""
     account_id, session, settings = own_account().account_id, current_session(), context.current_settings()
     return render_template(
