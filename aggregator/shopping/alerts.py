@@ -19,6 +19,7 @@ from aggregator.domain.alerts import ALERT_RULES, Alert, AlertWishes
 from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.money import Money
+from aggregator.domain.products import ProductCard
 from aggregator.shopping.cart_lines import CARD_COLUMNS, find_current_product
 
 MOST_ALERTS = 500
@@ -167,6 +168,16 @@ def end_alert(session: Session, account_id: int, alert_id: str) -> None:
     )
     if gone is None:
         raise NotFound("alert", alert_id)
+
+
+def find_watched(session: Session, alert_id: str) -> ProductCard | None:
+    """What an alert watches, for whoever holds its mail's link; None where it was ended since."""
+    row = session.execute(
+        select(*CARD_COLUMNS)
+        .join(AlertRow, AlertRow.product_id == ProductRow.id)
+        .where(AlertRow.public_id == alert_id)
+    ).one_or_none()
+    return product_card(row._mapping) if row else None
 
 
 def turn_off(session: Session, alert_id: str) -> None:

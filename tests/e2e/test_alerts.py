@@ -103,6 +103,7 @@ def test_a_drop_is_told_once_and_one_press_ends_it(
         (subject,) = mails(one, demo)
         assert fallen.title in subject
         one.page.get_by_role("link", name="/alerts/stop/").click()
+        expect(one.page.get_by_role("link", name=fallen.title, exact=True)).to_be_visible()
         one.page.get_by_role("button", name="Stop it").click()
         expect(one.page.get_by_role("heading", name="The alert is off")).to_be_visible()
         one.page.goto(f"{demo}/alerts")

@@ -23,6 +23,7 @@ from aggregator.shopping.alerts import (
     change_alert,
     end_alert,
     find_telling,
+    find_watched,
     list_alerts_of,
     read_hour,
     set_alert,
@@ -119,15 +120,21 @@ def tell() -> Response | tuple[str, int]:
 @pages.get("/stop/<token>")
 def stop_form(token: str) -> str:
     """The link of a mail: one press turns its alert off, without signing in."""
-    _alert_of(token)
-    return render_template("alerts/stop.html", token=token, is_off=False)
+    return _stop_page(token, _alert_of(token), is_off=False)
 
 
 @pages.post("/stop/<token>")
 def stop(token: str) -> str:
     """The same press, which a mail program may make for its reader (RFC 8058)."""
-    turn_off(current_session(), _alert_of(token))
-    return render_template("alerts/stop.html", token=token, is_off=True)
+    alert_id = _alert_of(token)
+    turn_off(current_session(), alert_id)
+    return _stop_page(token, alert_id, is_off=True)
+
+
+def _stop_page(token: str, alert_id: str, *, is_off: bool) -> str:
+    return render_template(
+        "alerts/stop.html", token=token, is_off=is_off, product=find_watched(current_session(), alert_id)
+    )
 
 
 def _alert_of(token: str) -> str:
