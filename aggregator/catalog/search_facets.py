@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from tantivy import FieldType, Occur, Query
 
-from aggregator.catalog.search_index import View
+from aggregator.catalog.search_index import View, cents
 from aggregator.catalog.search_marks import MOST_MARKS, PRICES, read_marks
 from aggregator.catalog.search_queries import term
 from aggregator.domain.products import Facet, FacetValue, SearchQuery
@@ -31,8 +31,8 @@ _AGGREGATIONS: Mapping[str, dict[str, Any]] = {
     "attribute": {"terms": {"field": "attribute", "size": 120}},
     "mark": {"terms": {"field": "mark", "size": MOST_MARKS}},
 }
-# Counted side by side; of about equal work, since products have several stores and attributes.
-FACET_PARTS = (("store", "attribute"), ("category", "brand", "mark"))
+# Counted side by side; of about equal work, since a product has several stores.
+FACET_PARTS = (("store",), ("attribute", "category", "brand", "mark"))
 # Fields whose values are numbers.
 _NUMBERS = frozenset({"store", "mark"})
 _MARKED = {"price": "mark", "condition": "mark"}
@@ -64,8 +64,8 @@ def filters_of(view: View, query: SearchQuery, store_ids: Mapping[str, int]) -> 
     for name, values_of_one in by_name.items():
         found[f"attribute:{name}"] = _one_of(view, "attribute", values_of_one)
     if query.min_price is not None or query.max_price is not None:
-        low, high = (None if limit is None else float(limit) for limit in (query.min_price, query.max_price))
-        price = Query.range_query(view.schema, "price", FieldType.Float, low, high)
+        low, high = (None if limit is None else cents(limit) for limit in (query.min_price, query.max_price))
+        price = Query.range_query(view.schema, "cents", FieldType.Unsigned, low, high)
         found["price"] = Query.const_score_query(price, 0.0)
     if query.available_only:
         found["available"] = _one_of(view, "available", ["yes"])

@@ -32,7 +32,7 @@ from aggregator.domain.errors import EnvironmentProblem
 log = logging.getLogger("click2cart.search")
 
 # What is written; another number makes an index that an older or newer program left be built anew.
-FORMAT = 2
+FORMAT = 3
 # Sort keys hold thousandths of a currency's unit above the product's number, so that no two are equal.
 ID_BITS = 27
 MILLS = Decimal(1000)
@@ -41,6 +41,8 @@ _ID_MASK = (1 << ID_BITS) - 1
 _MOST_MILLS = (1 << 36) - 1
 _SOLD_OUT = 1 << 36
 NOTHING = (1 << 64) - 1
+# Limits above this (21 million) are told apart no more: tantivy compares numbers of up to 31 bits by the dozen.
+MOST_CENTS = (1 << 31) - 1
 _HEAP = 200_000_000
 _SMALL_HEAP = 30_000_000
 _OLD_GENERATIONS_KEPT = 1
@@ -54,6 +56,11 @@ def sort_key(amount: Decimal | None, product_id: int, *, is_available: bool = Tr
         return NOTHING - (~product_id & _ID_MASK)
     mills = min(int(amount * MILLS), _MOST_MILLS) + (0 if is_available else _SOLD_OUT)
     return (mills << ID_BITS) | (product_id & _ID_MASK)
+
+
+def cents(price: Decimal) -> int:
+    """A price as limits are compared with it."""
+    return min(round(price * 100), MOST_CENTS)
 
 
 def schema() -> tantivy.Schema:
@@ -74,9 +81,9 @@ def schema() -> tantivy.Schema:
     # A brand in any case of letters; `brand` is as stores spell it.
     builder.add_text_field("brand_key", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("store", indexed=True, fast=True)
-    for name in ("price", "weight"):
-        builder.add_float_field(name, fast=True)
+    builder.add_float_field("weight", fast=True)
     for name in (
+        "cents",
         "price_key",
         "cheapest_key",
         "total_key",
@@ -115,7 +122,7 @@ def _document(one: SearchDocument) -> tantivy.Document:
     for store_id in one.stores:
         document.add_unsigned("store", store_id)
     if one.price is not None:
-        document.add_float("price", float(one.price))
+        document.add_unsigned("cents", cents(one.price))
     document.add_float("weight", one.weight)
     for name, key in (
         # From the dearest on: what has no price comes last there too.
