@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from aggregator.domain.errors import FetchFailed, FetchRefused, Throttled
+from aggregator.fetching import Fetcher
+from aggregator.settings import Settings
 from tests.unit.test_fetching import Site
 
 
@@ -74,3 +76,19 @@ def test_a_post_obeys_guard_robots_and_size() -> None:
     with pytest.raises(FetchRefused, match="larger than 50 bytes"):
         closed.fetcher.post_json("https://shop.example/graphql", {}, max_bytes=50)
     assert closed.asked == ["https://shop.example/robots.txt", "https://shop.example/graphql"]
+
+
+def test_what_is_handed_over_waits_for_no_turn_and_a_crawl_does() -> None:
+    for keep_gaps, slept in ((True, 1), (False, 0)):
+        site = Site(a=[httpx.Response(201), httpx.Response(201)])
+        fetcher = Fetcher(
+            Settings(),
+            obey_robots=False,
+            keep_gaps=keep_gaps,
+            transport=httpx.MockTransport(site.answer),
+            sleep=site.slept.append,
+        )
+        for _ in range(2):
+            assert fetcher.post_bytes("https://push.example/a", b"\x00\xff").status == 201
+        assert len(site.slept) == slept
+        assert site.requests[1].headers["content-type"] == "application/octet-stream"
