@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
@@ -31,6 +31,7 @@ from aggregator.settings import Settings
 # By their own names; Babel's catalogues of all but English are in web/translations.
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français"}
 LANGUAGE_COOKIE = "click2cart_language"
+_LONGEST_COMMON = 120
 STALE_AFTER = timedelta(hours=24)
 
 
@@ -66,6 +67,7 @@ def prepare(app: Flask, settings: Settings) -> None:
         picture=picture,
         product_path=product_path,
         vendored=vendored,
+        url_for=address_of,
         page_language=page_language,
         languages=LANGUAGES,
     )
@@ -223,6 +225,12 @@ class Words:
 
 def availability(value: Availability | None) -> Words:
     """What a shopper reads for a store's availability."""
+    return _availability(value, locale_tag())
+
+
+# By language: a product may have hundreds of offers.
+@lru_cache(maxsize=1_000)
+def _availability(value: Availability | None, _locale: str) -> Words:
     match value:
         case None:
             return Words(_("Availability not stated"), "quiet")
@@ -248,6 +256,11 @@ def availability(value: Availability | None) -> Words:
 
 def freshness_words(value: Freshness) -> Words:
     """What a shopper reads for how a store is being read."""
+    return _freshness(value, locale_tag())
+
+
+@lru_cache(maxsize=1_000)
+def _freshness(value: Freshness, _locale: str) -> Words:
     match value:
         case Freshness.FRESH:
             return Words(_("Read in time"), "good")
@@ -317,9 +330,27 @@ def attribute_name(name: str) -> str:
 Addressed = ProductCard | VariantView | RelatedView | DoubtfulView | MovedProduct
 
 
+def address_of(endpoint: str, **values: object) -> str:
+    """Flask's `url_for`, which works for a while, asked once for each address that pages have in common."""
+    is_common = all(
+        isinstance(value, str | int | None)
+        and not name.startswith("_")
+        and len(str(value)) <= _LONGEST_COMMON
+        for name, value in values.items()
+    )
+    if not is_common:
+        return url_for(endpoint, **values)  # type: ignore[arg-type]  # it takes anything for an address's parts
+    return _address(request.script_root, endpoint, tuple(values.items()))
+
+
+@lru_cache(maxsize=20_000)
+def _address(_root: str, endpoint: str, values: tuple[tuple[str, Any], ...]) -> str:
+    return url_for(endpoint, **dict(values))
+
+
 def product_path(product: Addressed) -> str:
     """The product's one address: its id decides, its slug is for people."""
-    return url_for("products.show", key=product_key(product))
+    return address_of("products.show", key=product_key(product))
 
 
 def product_key(product: Addressed) -> str:
