@@ -191,7 +191,7 @@ def test_a_schedule_that_cannot_be_is_explained_and_a_good_one_planned(
     shown = operator.page(
         f"{SHOP}/schedule/next?kind=cron&cron=30+2+*+*+*&timezone=Europe/Berlin&after=2027-03-27"
     )
-    assert "Sun 28 Mar 2027, 03:00" in shown
+    assert "Sun, Mar 28, 2027, 03:00" in shown
 
 
 def test_an_export_is_imported_after_a_look_at_what_it_changes(admin: Browser, sessions: Sessions) -> None:
@@ -214,6 +214,9 @@ def test_a_store_is_removed_only_by_its_typed_name(admin: Browser, sessions: Ses
     refused = admin.post(f"{SHOP}/remove", slug="shoop")
     assert refused.status_code == 400
     assert "type shop to confirm" in refused.text
+    form = {"slug": "shoop", "csrf_token": admin.form_token()}
+    german = admin.client.post(f"{SHOP}/remove", data=form, headers={"Accept-Language": "de"})
+    assert "Kurzname: das ist nicht der Kurzname des Shops; tippen Sie zur Bestätigung shop" in german.text
     assert admin.post(f"{SHOP}/remove", slug="shop").status_code == 303
     assert "Being removed" in admin.page("/operations")
     assert admin.post(f"{SHOP}/crawl").status_code == 409
@@ -252,11 +255,18 @@ def test_an_alarm_is_seen_to(operator: Browser, sessions: Sessions) -> None:
             "store_stale",
             subject="shop",
             store_id=store.id,
-            message="Not read",
-            figures={"hours": 30},
+            message="Shop was not read to its end for 30 hours; its prices grow old.",
+            figures={"age_seconds": 108_000},
         )
     page = operator.page("/operations/alarms")
-    assert "Not read for too long Open Not read Shop" in words(page)
+    assert "Not read for too long Open Shop was not read to its end for 30 hours" in words(page)
+    assert "Not read for 30 hr" in words(page)
+    german = words(operator.get("/operations/alarms", headers={"Accept-Language": "de"}).text)
+    assert (
+        "Zu lange nicht gelesen Offen Shop wurde so lange nicht zu Ende gelesen: 30 Stunden. Die Preise veralten."
+        in german
+    )
+    assert "Nicht gelesen seit 30 Std." in german
     action = re.search(r'action="(/operations/alarms/[^"]+/acknowledge)"', page)
     assert action
     assert operator.post(action[1], next=SHOP).headers["Location"] == SHOP
