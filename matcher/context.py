@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from matcher.blocking import CandidatePairs
 from matcher.comparison import Comparison, Levels
+from matcher.parallel import parts_of
 from matcher.preparation import Integers, PreparedCatalogue
 
 Scores = npt.NDArray[np.float64]
+_OFFERS_AT_ONCE = 50_000
 
 _RIVAL_EDGES = [-4.0, -2.0, -1.0, -0.3, 0.3, 1.0, 2.0, 3.5]
 _LOOK_ALIKE_EDGES = [-6.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.5, 5.0]
@@ -78,7 +82,7 @@ class Contenders:
 
     keys: Integers
     best: Scores
-    best_partner: Integers
+    best_partner: npt.NDArray[np.int32]
     second: Scores
     overall: Scores
     overall_partner: Integers
@@ -91,31 +95,56 @@ def find_contenders(
     catalogue: PreparedCatalogue, pairs: CandidatePairs, scores: Scores, alike_scores: Scores
 ) -> Contenders:
     """Summarise the candidates' ranking scores, and those of the look-alikes, for `context_levels`."""
-    count = len(catalogue)
     stores = int(catalogue.store.max(initial=-1)) + 2
-    offer = np.concatenate([pairs.left, pairs.right])
-    partner = np.concatenate([pairs.right, pairs.left])
-    score = np.concatenate([scores, scores])
-    key = offer * stores + catalogue.store[partner] + 1
+    parts = [
+        _contenders_of(first, last, offer * stores + catalogue.store[partner] + 1, offer, partner, score)
+        for first, last, offer, partner, score in from_both_ends(len(catalogue), pairs, scores)
+    ]
+    look_alike = np.full(len(catalogue), -np.inf)
+    np.maximum.at(look_alike, pairs.alike_left, alike_scores)
+    np.maximum.at(look_alike, pairs.alike_right, alike_scores)
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Contenders(*(*columns, look_alike, stores))
+
+
+def from_both_ends(
+    count: int, pairs: CandidatePairs, scores: Scores
+) -> Iterator[tuple[int, int, Integers, Integers, Scores]]:
+    """Each pair from either end, some offers after others: from which offer to before which, and the offers, their
+    partners and scores. At least once, so that nothing has a shape, too."""
+    ends = [
+        (np.argsort(one, kind="stable"), one, other)
+        for one, other in ((pairs.left, pairs.right), (pairs.right, pairs.left))
+    ]
+    for first, last in parts_of(count, _OFFERS_AT_ONCE) or [(0, 0)]:
+        here = [
+            (order[slice(*np.searchsorted(one, [first, last], sorter=order))], one, other)
+            for order, one, other in ends
+        ]
+        yield (
+            first,
+            last,
+            np.concatenate([one[pair] for pair, one, _ in here]),
+            np.concatenate([other[pair] for pair, _, other in here]),
+            np.concatenate([scores[pair] for pair, _, _ in here]),
+        )
+
+
+def _contenders_of(
+    start: int, end: int, key: Integers, offer: Integers, partner: Integers, score: Scores
+) -> tuple[npt.NDArray[Any], ...]:
+    """The fields of Contenders up to `overall_second` for the offers from `start` to before `end`."""
     order = np.lexsort((partner, -score, key))
     key, partner, score, offer = key[order], partner[order], score[order], offer[order]
     first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
     following = np.minimum(first + 1, max(len(key) - 1, 0))
     has_second = (following > first) & (key[following] == key[first])
-    overall, overall_partner, overall_second = _best_two(count, offer, partner, score)
-    look_alike = np.full(count, -np.inf)
-    np.maximum.at(look_alike, pairs.alike_left, alike_scores)
-    np.maximum.at(look_alike, pairs.alike_right, alike_scores)
-    return Contenders(
-        keys=key[first],
-        best=score[first],
-        best_partner=partner[first],
-        second=np.where(has_second, score[following], -np.inf),
-        overall=overall,
-        overall_partner=overall_partner,
-        overall_second=overall_second,
-        look_alike=look_alike,
-        stores=stores,
+    return (
+        key[first],
+        score[first],
+        partner[first].astype(np.int32),
+        np.where(has_second, score[following], -np.inf),
+        *_best_two(end - start, offer - start, partner, score),
     )
 
 

@@ -8,10 +8,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from matcher.parallel import parts_of
 from matcher.preparation import Integers, PreparedCatalogue
 
 _Values = npt.NDArray[np.float64]
+_Numbers = npt.NDArray[np.signedinteger]
 _ROUNDS = 5
+_PAIRS_AT_ONCE = 100_000
 _LEAST, _MOST = -4.0, 20.0  # log-odds; what is less likely claims nothing
 
 
@@ -27,7 +30,7 @@ class Claims:
 
     store: Integers
     stores: int
-    keys: Integers
+    keys: _Numbers
     total: _Values
     pairs: Integers
     on_left: _Values
@@ -38,29 +41,43 @@ class Claims:
         """Claims by the log-odds of pairs, each pair once; pairs where a store is unknown claim nothing."""
         store = catalogue.store
         stores = int(store.max(initial=-1)) + 1
+        fits = len(catalogue) * max(stores, 1) <= np.iinfo(np.int32).max
         known = (store[left] >= 0) & (store[right] >= 0) & (scores > _LEAST)
         left, right, odds = left[known], right[known], np.exp(np.minimum(scores[known], _MOST))
-        keys, group = np.unique(
-            np.concatenate([left * stores + store[right], right * stores + store[left]]), return_inverse=True
+        pairs = left * len(catalogue) + right
+        keys, group = _numbered(
+            np.concatenate([left * stores + store[right], right * stores + store[left]]).astype(
+                np.int32 if fits else np.int64
+            )
         )
-        of_left, of_right = np.split(group.astype(np.int64), 2)
+        del left, right, known
+        of_left, of_right = np.split(group, 2)
 
         def summed(on_left: _Values, on_right: _Values) -> _Values:
-            total = np.bincount(of_left, on_left, len(keys)) + np.bincount(of_right, on_right, len(keys))
-            return np.asarray(total, dtype=np.float64)
+            total = np.asarray(np.bincount(of_left, on_left, len(keys)), dtype=np.float64)
+            total += np.bincount(of_right, on_right, len(keys))
+            return total
 
-        on_left, on_right = odds, odds
+        def contested(total: _Values, group: _Numbers, own: _Values) -> _Values:
+            result: _Values = total[group]
+            result -= own
+            return np.maximum(result, 0.0, out=result)
+
+        on_left, on_right = odds.copy(), odds.copy()
         for _ in range(_ROUNDS):
             total = summed(on_left, on_right)
-            left_contested = np.maximum(total[of_left] - on_left, 0.0)
-            right_contested = np.maximum(total[of_right] - on_right, 0.0)
-            on_left = np.sqrt(on_left * odds / (1 + right_contested))
-            on_right = np.sqrt(on_right * odds / (1 + left_contested))
-        pairs = left * len(catalogue) + right
-        order = np.argsort(pairs, kind="stable")
-        return cls(
-            store, stores, keys, summed(on_left, on_right), pairs[order], on_left[order], on_right[order]
-        )
+            left_contested = contested(total, of_left, on_left)
+            right_contested = contested(total, of_right, on_right)
+            for claim, against in ((on_left, right_contested), (on_right, left_contested)):
+                claim *= odds
+                against += 1
+                claim /= against
+                np.sqrt(claim, out=claim)
+        total = summed(on_left, on_right)
+        if (pairs[1:] < pairs[:-1]).any():
+            order = np.argsort(pairs, kind="stable")
+            pairs, on_left, on_right = pairs[order], on_left[order], on_right[order]
+        return cls(store, stores, keys, total, pairs, on_left, on_right)
 
     def taken(self, left: Integers, right: Integers) -> tuple[_Values, _Values]:
         """What rivals of either offer take on the other one, in log-odds of the pairs: first on the offer that comes
@@ -70,7 +87,9 @@ class Claims:
         known = (self.store[left] >= 0) & (self.store[right] >= 0)
         result = []
         for one, other, own in ((first, second, self.on_left), (second, first, self.on_right)):
-            key, held = _places(self.keys, one * self.stores + self.store[other])
+            key, held = _places(
+                self.keys, (one * self.stores + self.store[other]).astype(self.keys.dtype, copy=False)
+            )
             total = np.where(held & known, self.total[key] if len(self.keys) else 0.0, 0.0)
             mine = np.where(found, own[place] if len(own) else 0.0, 0.0)
             result.append(np.log1p(np.maximum(total - mine, 0.0)))
@@ -83,10 +102,25 @@ def taken_by_rivals(
     """What rivals take of each of the pairs, by their log-odds; nothing where stores list products twice."""
     if catalogue.statistics.stores_list_twice:
         return np.zeros(len(left), dtype=np.float64)
-    return np.asarray(np.add(*Claims.of(catalogue, left, right, scores).taken(left, right)))
+    claims = Claims.of(catalogue, left, right, scores)
+    result = np.empty(len(left), dtype=np.float64)
+    for start, end in parts_of(len(left), _PAIRS_AT_ONCE):
+        np.add(*claims.taken(left[start:end], right[start:end]), out=result[start:end])
+    return result
 
 
-def _places(known: Integers, wanted: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
+def _numbered(values: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """The distinct values in order, and which of them each value is."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    is_first = np.ones(len(values), dtype=bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    number = np.empty(len(values), dtype=np.int32)
+    number[order] = np.cumsum(is_first, dtype=np.int32) - 1
+    return ordered[is_first], number
+
+
+def _places(known: _Numbers, wanted: _Numbers) -> tuple[Integers, npt.NDArray[np.bool_]]:
     """Where each wanted number is among the sorted known ones, and whether it is there."""
     place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
     found = known[place] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from matcher.blocking import CandidatePairs
 from matcher.comparison import Levels
-from matcher.context import Contenders, Scores, context_levels, find_contenders, rival_scores
+from matcher.context import Contenders, Scores, context_levels, find_contenders, from_both_ends, rival_scores
 from matcher.features import Features
 from matcher.preparation import Integers, PreparedCatalogue
 from matcher.rivals import Claims
@@ -147,25 +147,33 @@ class Standing:
         """
         count = len(catalogue)
         contenders = find_contenders(catalogue, pairs, scores, alike_scores)
-        offer = np.concatenate([pairs.left, pairs.right])
-        partner = np.concatenate([pairs.right, pairs.left])
-        score = np.clip(np.concatenate([scores, scores]), -20, 20)
-        fits = np.maximum(np.bincount(offer, minlength=count), 1)
-        mean = np.bincount(offer, score, minlength=count) / fits
-        square = np.bincount(offer, score * score, minlength=count) / fits
-        chance = 1 / (1 + np.exp(-score))
-        likely = chance > _LEAST_CHANCE
+        mean, deviation, number, sorted_fits = np.empty(count), np.empty(count), np.empty(count), []
+        likely_partners = []
+        for start, end, offer, partner, score in from_both_ends(count, pairs, np.clip(scores, -20, 20)):
+            place = offer - start
+            number[start:end] = np.bincount(place, minlength=end - start)
+            fits = np.maximum(number[start:end], 1)
+            mean[start:end] = np.bincount(place, score, minlength=end - start) / fits
+            square = np.bincount(place, score * score, minlength=end - start) / fits
+            deviation[start:end] = np.sqrt(np.maximum(square - mean[start:end] ** 2, 0)) + 0.5
+            sorted_fits.append(np.sort(offer * _SPAN - score))
+            chance = 1 / (1 + np.exp(-score))
+            likely = chance > _LEAST_CHANCE
+            likely_partners.append(
+                sparse.csr_matrix(
+                    (chance[likely].astype(np.float32), (place[likely], partner[likely])),
+                    shape=(end - start, count),
+                )
+            )
         best = contenders.overall[np.isfinite(contenders.overall)]
         return cls(
             contenders=contenders,
             claims=Claims.of(catalogue, pairs.left, pairs.right, scores),
             mean=mean,
-            deviation=np.sqrt(np.maximum(square - mean * mean, 0)) + 0.5,
-            sorted_fits=np.sort(offer * _SPAN - score),
-            first_fit=np.concatenate([[0], np.cumsum(np.bincount(offer, minlength=count))]),
-            chance=sparse.csr_matrix(
-                (chance[likely].astype(np.float32), (offer[likely], partner[likely])), shape=(count, count)
-            ),
+            deviation=deviation,
+            sorted_fits=np.concatenate(sorted_fits),
+            first_fit=np.concatenate([[0], np.cumsum(number)]).astype(np.int64),
+            chance=sparse.vstack(likely_partners, format="csr"),
             spread=spread or ScoreSpread.of(catalogue, scores, best, alike_scores),
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from matcher.blocking import CandidatePairs, candidate_pairs
 from matcher.clustering import Partition, cluster
@@ -127,10 +129,11 @@ def score_candidates(
     pairs = candidate_pairs(catalogue, processes)
 
     def ranked(left: Integers, right: Integers) -> Scores:
-        def part(start: int, end: int) -> Scores:
-            return model.rank(compare(catalogue, left[start:end], right[start:end]))
+        def part(start: int, end: int) -> tuple[Scores]:
+            return (model.rank(compare(catalogue, left[start:end], right[start:end])),)
 
-        return _together(over_parts(part, len(left), _PAIRS_AT_ONCE, processes))
+        (ranks,) = _filled(part, len(left), processes, np.float64)
+        return ranks
 
     ranks = ranked(pairs.left, pairs.right)
     alike_ranks = ranked(pairs.alike_left, pairs.alike_right)
@@ -139,10 +142,7 @@ def score_candidates(
     def judged(start: int, end: int) -> tuple[Scores, Scores, Flags]:
         return scoring.judged(pairs.left[start:end], pairs.right[start:end])
 
-    parts = list(over_parts(judged, len(pairs), _PAIRS_AT_ONCE, processes))
-    scores = _together(scores for scores, _, _ in parts)
-    cautious = _together(cautious for _, cautious, _ in parts)
-    identified = np.concatenate([np.empty(0, dtype=bool), *(identified for _, _, identified in parts)])
+    scores, cautious, identified = _filled(judged, len(pairs), processes, np.float64, np.float64, np.bool_)
     taken = taken_by_rivals(catalogue, pairs.left, pairs.right, scores)
     return replace(scoring, scores=scores, cautious=model.uncontested(cautious, identified, taken))
 
@@ -163,8 +163,17 @@ def seen_together(
     return Scoring(catalogue, model, pairs, standing, ranks, ranks, ranks)
 
 
-def _together(parts: Iterable[Scores]) -> Scores:
-    return np.concatenate([np.empty(0, dtype=np.float64), *parts])
+def _filled(
+    work: Callable[[int, int], tuple[npt.NDArray[Any], ...]], count: int, processes: int, *types: type
+) -> list[npt.NDArray[Any]]:
+    """Columns of `count` values that `work` gives part by part."""
+    columns: list[npt.NDArray[Any]] = [np.empty(count, dtype=one) for one in types]
+    start = 0
+    for part in over_parts(work, count, _PAIRS_AT_ONCE, processes):
+        for column, values in zip(columns, part, strict=True):
+            column[start : start + len(values)] = values
+        start += len(part[0])
+    return columns
 
 
 def partition(
