@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
+from aggregator.accounts import passwords
 from aggregator.accounts.roles import Role
 from aggregator.accounts.sign_in import invite
 from aggregator.catalog.match_links import MatchLink, keep_links
@@ -34,6 +36,7 @@ class Browser:
 
     def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
+        self._form_token = ("", "")
 
     def get(self, address: str, **options: object) -> TestResponse:
         return self.client.get(address, **options)
@@ -48,14 +51,27 @@ class Browser:
         return self.client.post(address, data={"csrf_token": self.form_token(), **form})
 
     def form_token(self) -> str:
+        """What a page's forms carry; asked for again once the session has another."""
+        secret, token = self._form_token
+        with self.client.session_transaction() as session:
+            if token and session.get("csrf_token") == secret:
+                return token
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page("/login/link/none"))
         assert found
+        with self.client.session_transaction() as session:
+            self._form_token = (session["csrf_token"], found[1])
         return found[1]
 
     def sign_in(self, sessions: Sessions, role: Role, email: str = "ada@example.org") -> None:
         with sessions.begin() as session:
             token = invite(session, email, role)
         assert self.post(f"/login/link/{token}").status_code == 303
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passwords cost is tested where it matters; elsewhere it would be most of the time."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=16, parallelism=1))
 
 
 @dataclass(frozen=True, slots=True)

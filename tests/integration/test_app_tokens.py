@@ -11,14 +11,12 @@ from typing import Any
 
 import jwt
 import pytest
-from argon2 import PasswordHasher
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from aggregator.accounts import passwords
 from aggregator.accounts.addresses import add_address, list_addresses
 from aggregator.accounts.api_tokens import make_api_token
 from aggregator.accounts.app_tokens import find_access_token, open_app_sign_in, refresh
@@ -42,12 +40,6 @@ from aggregator.settings import Settings
 from tests.integration.conftest import Browser
 
 PASSWORD = "a kettle on the moon"
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What passwords cost is tested elsewhere; here it would be most of the time."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def account_of(session: Session, role: str = "shopper") -> tuple[int, str]:
