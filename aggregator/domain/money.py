@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 
+from babel import Locale
 from babel.numbers import format_currency, list_currencies
 
 from aggregator.domain.errors import InvalidInput
@@ -22,6 +24,11 @@ _NOT_MONEY = frozenset(
 # What carts count in, and what prices of all currencies are compared in.
 SITE_CURRENCY = "EUR"
 CURRENCIES: frozenset[str] = frozenset(list_currencies()) - _NOT_MONEY
+
+
+@cache
+def _locale(name: str) -> Locale:
+    return Locale.parse(name)
 
 
 def currency_exponent(currency: str) -> int:
@@ -67,7 +74,7 @@ class Money:
 
     def shown(self, locale: str = "en") -> str:
         """The amount as a person of that locale reads it, with its currency."""
-        return str(format_currency(self.amount, self.currency, locale=locale))
+        return str(format_currency(self.amount, self.currency, locale=_locale(locale)))
 
     def __add__(self, other: Money) -> Money:
         return Money(self.amount + self._same(other), self.currency)

@@ -63,6 +63,7 @@ def show(key: str) -> str | Response:
         best=next((offer for offer in detail.offers if can_be_bought(offer)), None),
         chart=price_chart(page.history, currency, datetime.now(UTC), locale_tag(), days),
         ranges=RANGES,
+        has_all_signs=request.args.get("why") == "all",
         chosen_range=chosen if chosen in RANGES else _USUAL_RANGE,
         matrix=variant_matrix(own_attributes(detail.offers), detail.variants),
         address=absolute(product_path(detail.card)),
