@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from aggregator.catalog.search_index import IndexPlace
 from aggregator.catalog.search_sync import rebuild
 from aggregator.db.session import Sessions
 from tests.integration.conftest import Browser, ShopWindow
 from tests.integration.search_world import SearchWorld, search_world
+from tests.integration.shop_rows import flat_shipping
 
 
 @pytest.fixture
@@ -31,6 +34,26 @@ def test_a_row_tells_the_total_and_where_it_is_not_known(browser: Browser, index
     assert "from €16.50 + shipping (unknown) at 3 stores" in words(browser.page("/search?q=kettle"))
     lamp = words(browser.page("/search?q=lonely"))
     assert "last €31.00" in lamp
+
+
+def test_what_a_shopper_assumes_and_where_parcels_go_count_outside_the_cart_too(
+    browser: Browser, sessions: Sessions, indexed: ShopWindow
+) -> None:
+    address = browser.get(f"/products/{indexed.kettle}").headers["Location"]
+    assert "we rank with €5.90" in words(browser.page(address))
+    browser.post("/cart/lines", product=indexed.kettle)
+    browser.post("/cart/assumed-shipping", amount="2.00")
+    assert "€2.00 is assumed" in words(browser.page("/search?q=kettle&sort=total"))
+    assert "€2.00 is assumed" in words(browser.page("/ranking"))
+    assert "we rank with €2.00" in words(browser.page(address))
+    with sessions.begin() as session:
+        to_austria = {"AT": flat_shipping("12.34")}
+        session.execute(
+            text("update stores set shipping_by_country = :rules"), {"rules": json.dumps(to_austria)}
+        )
+    assert "€12.34" not in browser.page(address)
+    browser.post("/cart/options", country="AT", condition="NewCondition")
+    assert "+ €12.34" in words(browser.page(address))
 
 
 def words(page: str) -> str:

@@ -11,7 +11,7 @@ from aggregator.domain.errors import NotFound
 from aggregator.domain.identifiers import is_public_id
 from aggregator.domain.product_pages import ProductPage
 from aggregator.domain.products import MovedProduct
-from web.context import parcel_terms
+from web.context import CURRENCY, parcel_terms
 from web.db import current_session
 from web.pages.products import can_be_bought
 
@@ -64,6 +64,6 @@ def _page(public_id: str) -> ProductPage | None:
 
 
 def _best_total(page: ProductPage) -> Decimal | None:
-    """The lowest complete total, comparable within one currency only."""
-    totals = [offer.total.amount for offer in page.detail.offers if offer.total and can_be_bought(offer)]
-    return min(totals, default=None)
+    """The lowest complete total in the site's currency: those of others would be compared as mere numbers."""
+    totals = [offer.total for offer in page.detail.offers if offer.total and can_be_bought(offer)]
+    return min((total.amount for total in totals if total.currency == CURRENCY), default=None)
