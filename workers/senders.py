@@ -16,12 +16,9 @@ from aggregator.notifications.sms import SmsGateway
 from aggregator.notifications.web_push import PushSender
 from aggregator.notifications.webhooks import WebhookSender
 from aggregator.settings import Settings
-from aggregator.shopping.alert_channels import (
-    find_messenger,
-    find_subscription,
-    find_webhook_key,
-    forget_browser,
-)
+from aggregator.shopping.alert_browsers import find_subscription, forget_browser
+from aggregator.shopping.alert_channels import find_webhook_key
+from aggregator.shopping.alert_messengers import find_messenger
 
 Senders = Mapping[Channel, Callable[[Notice], None]]
 

@@ -46,19 +46,14 @@ from aggregator.notifications.messengers import send_to_messenger
 from aggregator.notifications.outbox import outbox_state
 from aggregator.settings import Settings
 from aggregator.shopping.account_data import export_account
-from aggregator.shopping.alert_channels import (
+from aggregator.shopping.alert_browsers import add_browser, find_subscription, list_browsers, remove_browser
+from aggregator.shopping.alert_channels import find_webhook_key, renew_webhook_key, reseal_alert_channels
+from aggregator.shopping.alert_messengers import (
     MOST_MESSENGERS,
-    add_browser,
     add_messenger,
     find_messenger,
-    find_subscription,
-    find_webhook_key,
-    list_browsers,
     list_messengers,
-    remove_browser,
     remove_messenger,
-    renew_webhook_key,
-    reseal_alert_channels,
 )
 from aggregator.shopping.alert_telling import tell_alerts
 from aggregator.shopping.alerts import NewAlert, Telling, set_alert, set_telling

@@ -8,14 +8,9 @@ from flask_babel import gettext as _
 
 from aggregator.domain.errors import InvalidInput
 from aggregator.languages import Sentences
-from aggregator.shopping.alert_channels import (
-    add_messenger,
-    close_feed,
-    open_feed,
-    remove_browser,
-    remove_messenger,
-    renew_webhook_key,
-)
+from aggregator.shopping.alert_browsers import remove_browser
+from aggregator.shopping.alert_channels import close_feed, open_feed, renew_webhook_key
+from aggregator.shopping.alert_messengers import add_messenger, remove_messenger
 from aggregator.shopping.alert_words import sentence_of
 from aggregator.shopping.fired_alerts import read_alert_feed
 from web import context

@@ -10,12 +10,9 @@ from aggregator.domain.errors import InvalidInput, NotFound
 from aggregator.domain.messengers import MESSENGERS
 from aggregator.domain.money import Money
 from aggregator.notifications.web_push import site_key
-from aggregator.shopping.alert_channels import (
-    has_feed,
-    has_webhook_key,
-    list_browsers,
-    list_messengers,
-)
+from aggregator.shopping.alert_browsers import list_browsers
+from aggregator.shopping.alert_channels import has_feed, has_webhook_key
+from aggregator.shopping.alert_messengers import list_messengers
 from aggregator.shopping.alert_words import read_stop_token
 from aggregator.shopping.alerts import (
     NewAlert,

@@ -8,7 +8,7 @@ from flask import Blueprint
 from pydantic import Field
 
 from aggregator.notifications.web_push import site_key
-from aggregator.shopping import alert_channels
+from aggregator.shopping import alert_browsers
 from web import context
 from web.account_area import own_account
 from web.api.operations import Given, Told, operation
@@ -26,7 +26,7 @@ class BrowserTold(Told):
     since: str
 
     @classmethod
-    def of(cls, browser: alert_channels.Browser) -> Self:
+    def of(cls, browser: alert_browsers.Browser) -> Self:
         """A browser as the API writes it."""
         return cls(id=browser.id, device=browser.device, since=instant(browser.since))
 
@@ -57,7 +57,7 @@ class BrowserGiven(Given):
 @operation("All browsers that show notices", answer=Browsers)
 def index() -> Browsers:
     """The browsers that show the account's notices, the newest first."""
-    found = alert_channels.list_browsers(current_session(), own_account().account_id)
+    found = alert_browsers.list_browsers(current_session(), own_account().account_id)
     return Browsers(
         application_server_key=site_key(context.current_settings()),
         items=[BrowserTold.of(one) for one in found],
@@ -68,7 +68,7 @@ def index() -> Browsers:
 @operation("Show notices in a browser", body=BrowserGiven, answer=BrowserTold, status=201)
 def create(body: BrowserGiven) -> BrowserTold:
     """Send what alerts find to a browser; the same one twice is one."""
-    browser = alert_channels.add_browser(
+    browser = alert_browsers.add_browser(
         current_session(),
         context.current_settings(),
         own_account().account_id,
@@ -84,4 +84,4 @@ def create(body: BrowserGiven) -> BrowserTold:
 @operation("Show no more notices in a browser", status=204)
 def remove(browser_id: str) -> None:
     """Send nothing there any more."""
-    alert_channels.remove_browser(current_session(), own_account().account_id, browser_id)
+    alert_browsers.remove_browser(current_session(), own_account().account_id, browser_id)
