@@ -77,10 +77,9 @@ def cluster(
         clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
     )
     leaning = (clipped + np.minimum(clipped, forbidding)) / 2
-    undenied = np.flatnonzero(~settled.denied(left, right))
-    leaning[undenied] -= _SHARE_OF_RIVALS * taken_by_rivals(
-        catalogue, left[undenied], right[undenied], clipped[undenied]
-    )
+    undenied = ~settled.denied(left, right) if settled.apart else slice(None)
+    taken = taken_by_rivals(catalogue, left[undenied], right[undenied], clipped[undenied])
+    leaning[undenied] -= _SHARE_OF_RIVALS * taken
 
     def merged(start: Integers, by: Scores, threshold: float) -> Integers:
         known = by > missing

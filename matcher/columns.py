@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +93,10 @@ def numbered(values: Iterable[str]) -> Integers:
     number_of = {text: number for number, text in enumerate(sorted(set(texts) - {""}))}
     number_of[""] = -1
     return np.fromiter(map(number_of.__getitem__, texts), dtype=np.int64)
+
+
+def places(known: Numbers, wanted: Numbers) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    """Where each wanted number is among the sorted known ones, and whether it is there."""
+    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    found = known[place] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)
+    return place, found

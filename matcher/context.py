@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.blocking import CandidatePairs
+from matcher.columns import places
 from matcher.comparison import Comparison, Levels
 from matcher.parallel import parts_of
 from matcher.preparation import Integers, PreparedCatalogue
@@ -77,12 +78,14 @@ CONTEXT_COMPARISONS: tuple[Comparison, ...] = (
 class Contenders:
     """For each offer the best two fits in each store and overall, and its best look-alike at home.
 
+    `keys` name an offer and a store where it has a fit, `crowded` those where it has a `second`; most have none.
     Scores are log-odds of the ranking weights; -inf stands for none.
     """
 
     keys: Integers
     best: Scores
     best_partner: npt.NDArray[np.int32]
+    crowded: Integers
     second: Scores
     overall: Scores
     overall_partner: Integers
@@ -143,7 +146,8 @@ def _contenders_of(
         key[first],
         score[first],
         partner[first].astype(np.int32),
-        np.where(has_second, score[following], -np.inf),
+        key[first[has_second]],
+        score[following[has_second]],
         *_best_two(end - start, offer - start, partner, score),
     )
 
@@ -196,7 +200,10 @@ def rival_scores(
     wanted = offer * contenders.stores + catalogue.store[partner] + 1
     if not len(contenders.keys):
         return np.full(len(offer), -np.inf)
-    place = np.minimum(np.searchsorted(contenders.keys, wanted), len(contenders.keys) - 1)
-    found = contenders.keys[place] == wanted
+    place, found = places(contenders.keys, wanted)
     own = contenders.best_partner[place] == partner
-    return np.where(found, np.where(own, contenders.second[place], contenders.best[place]), -np.inf)
+    result: Scores = np.where(found & ~own, contenders.best[place], -np.inf)
+    place, has_second = places(contenders.crowded, wanted)
+    has_second &= own
+    result[has_second] = contenders.second[place[has_second]]
+    return result

@@ -42,7 +42,7 @@ def build_index(folder: Path, scoring: Scoring, keys: Mapping[str, str]) -> Cata
         scoring.pairs.left, scoring.pairs.right, scoring.ranks, scoring.scores, scoring.cautious
     )
     return CatalogueIndex.build(
-        folder, scoring.model.version, scoring.catalogue, keys, pairs, scoring.standing
+        folder, scoring.model.version, scoring.catalogue, keys, pairs, scoring.spread, scoring.look_alike
     )
 
 
@@ -335,5 +335,5 @@ class _Surroundings:
         for offer_id, key in result.assignments.items():
             if offer_id in index.rows:
                 index.keys[index.rows[offer_id]] = key
-        look_alike = scoring.standing.contenders.look_alike[self.own]
+        look_alike = scoring.look_alike[self.own]
         index.append(self.fresh, result.assignments, pairs, look_alike, result.joined)

@@ -24,9 +24,10 @@ from scipy import sparse
 from aggregator.domain.errors import InvalidInput
 from matcher.blocking import SearchFeatures, search_features, targets_of
 from matcher.codes import CodeParts
+from matcher.context import Scores
 from matcher.preparation import Integers, PreparedCatalogue
 from matcher.records import OfferRecord, identifiers_of, record_from_json, record_to_json
-from matcher.standing import ScoreSpread, Standing
+from matcher.standing import ScoreSpread
 from matcher.statistics import CatalogueStatistics
 
 FORMAT = 1
@@ -105,17 +106,17 @@ class CatalogueIndex:
         catalogue: PreparedCatalogue,
         keys: Mapping[str, str],
         pairs: ScoredPairs,
-        standing: Standing,
+        spread: ScoreSpread,
+        look_alike: Scores,
     ) -> Self:
         """Write the index of a full run, in place of any that is there; `keys` are offer id -> cluster."""
         folder.mkdir(parents=True, exist_ok=True)
         name = f"statistics-{uuid.uuid4().hex}.json"
-        spread = standing.spread
         whole = {"statistics": catalogue.statistics.to_json(), "spread": spread.to_json()}
         _write_json(folder / name, whole)
         manifest = {"format": FORMAT, "model": model_version, "statistics": name, "segments": [], "files": {}}
         index = cls(folder, model_version, catalogue.statistics, spread, [], [], manifest)
-        index.append(catalogue, keys, pairs, standing.contenders.look_alike)
+        index.append(catalogue, keys, pairs, look_alike)
         return index
 
     @classmethod

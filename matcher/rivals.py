@@ -8,11 +8,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from matcher.columns import Numbers, places
 from matcher.parallel import parts_of
 from matcher.preparation import Integers, PreparedCatalogue
 
 _Values = npt.NDArray[np.float64]
-_Numbers = npt.NDArray[np.signedinteger]
 _ROUNDS = 5
 _PAIRS_AT_ONCE = 100_000
 _LEAST, _MOST = -4.0, 20.0  # log-odds; what is less likely claims nothing
@@ -30,7 +30,7 @@ class Claims:
 
     store: Integers
     stores: int
-    keys: _Numbers
+    keys: Numbers
     total: _Values
     pairs: Integers
     on_left: _Values
@@ -58,7 +58,7 @@ class Claims:
             total += np.bincount(of_right, on_right, len(keys))
             return total
 
-        def contested(total: _Values, group: _Numbers, own: _Values) -> _Values:
+        def contested(total: _Values, group: Numbers, own: _Values) -> _Values:
             result: _Values = total[group]
             result -= own
             return np.maximum(result, 0.0, out=result)
@@ -83,11 +83,11 @@ class Claims:
         """What rivals of either offer take on the other one, in log-odds of the pairs: first on the offer that comes
         first in the catalogue. Zero where nothing else in the store is claimed or a store is unknown."""
         first, second = np.minimum(left, right), np.maximum(left, right)
-        place, found = _places(self.pairs, first * len(self.store) + second)
+        place, found = places(self.pairs, first * len(self.store) + second)
         known = (self.store[left] >= 0) & (self.store[right] >= 0)
         result = []
         for one, other, own in ((first, second, self.on_left), (second, first, self.on_right)):
-            key, held = _places(
+            key, held = places(
                 self.keys, (one * self.stores + self.store[other]).astype(self.keys.dtype, copy=False)
             )
             total = np.where(held & known, self.total[key] if len(self.keys) else 0.0, 0.0)
@@ -109,7 +109,7 @@ def taken_by_rivals(
     return result
 
 
-def _numbered(values: _Numbers) -> tuple[_Numbers, _Numbers]:
+def _numbered(values: Numbers) -> tuple[Numbers, Numbers]:
     """The distinct values in order, and which of them each value is."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
@@ -118,10 +118,3 @@ def _numbered(values: _Numbers) -> tuple[_Numbers, _Numbers]:
     number = np.empty(len(values), dtype=np.int32)
     number[order] = np.cumsum(is_first, dtype=np.int32) - 1
     return ordered[is_first], number
-
-
-def _places(known: _Numbers, wanted: _Numbers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Where each wanted number is among the sorted known ones, and whether it is there."""
-    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-    found = known[place] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)
-    return place, found

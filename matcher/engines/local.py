@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -76,17 +77,28 @@ class LinkResult:
     relations: tuple[Relation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scoring:
-    """A prepared catalogue with its candidate pairs, how they rank without context, and their log-odds."""
+    """A prepared catalogue with its candidate pairs, how they rank without context, and their log-odds.
+
+    `look_alike` is each offer's best ranking score among look-alikes of its store. How the pairs stand weighs as
+    much as all the rest of a big catalogue, so `standing_of` makes it when pairs are asked about.
+    """
 
     catalogue: PreparedCatalogue
     model: MatchModel
     pairs: CandidatePairs
-    standing: Standing
     ranks: Scores
     scores: Scores
     cautious: Scores
+    spread: ScoreSpread
+    look_alike: Scores
+    standing_of: Callable[[], Standing]
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How pairs stand beside the candidates; kept once it was asked for."""
+        return self.standing_of()
 
     def seen(self, left: Integers, right: Integers) -> tuple[Levels, Features]:
         """Levels (ALL_COMPARISONS) and features (FEATURES) of any pairs of positions, candidates or not, seen beside
@@ -143,6 +155,10 @@ def score_candidates(
         return scoring.judged(pairs.left[start:end], pairs.right[start:end])
 
     scores, cautious, identified = _filled(judged, len(pairs), processes, np.float64, np.float64, np.bool_)
+    # What was kept to judge by goes before rivals are looked at: a big catalogue's would not stand in memory beside it.
+    scoring = replace(
+        scoring, standing_of=partial(Standing.of, catalogue, pairs, ranks, alike_ranks, scoring.spread)
+    )
     taken = taken_by_rivals(catalogue, pairs.left, pairs.right, scores)
     return replace(scoring, scores=scores, cautious=model.uncontested(cautious, identified, taken))
 
@@ -160,7 +176,17 @@ def seen_together(
     `spread` is the whole catalogue's, where the one given is only a part of it.
     """
     standing = Standing.of(catalogue, pairs, ranks, alike_ranks, spread)
-    return Scoring(catalogue, model, pairs, standing, ranks, ranks, ranks)
+    return Scoring(
+        catalogue,
+        model,
+        pairs,
+        ranks,
+        ranks,
+        ranks,
+        standing.spread,
+        standing.contenders.look_alike,
+        lambda: standing,
+    )
 
 
 def _filled(
@@ -192,7 +218,7 @@ def partition(
         automatic=log_odds(scoring.model.automatic),
         doubtful=log_odds(
             scoring.model.doubtful
-            if scoring.standing.spread.stores_known
+            if scoring.spread.stores_known
             else max(scoring.model.doubtful, LEAST_WITHOUT_STORES)
         ),
         verdicts=verdicts,

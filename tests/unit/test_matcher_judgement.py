@@ -66,7 +66,7 @@ def test_a_pair_scores_the_same_alone_and_among_all(scoring: Scoring) -> None:
 def test_a_kept_spread_judges_as_the_catalogue_it_was_taken_from(
     sample: list[OfferRecord], scoring: Scoring
 ) -> None:
-    kept = ScoreSpread.from_json(json.loads(json.dumps(scoring.standing.spread.to_json())))
+    kept = ScoreSpread.from_json(json.loads(json.dumps(scoring.spread.to_json())))
     again = score_candidates(scoring.catalogue, scoring.model, spread=kept)
     assert np.array_equal(again.scores, scoring.scores)
 

@@ -54,7 +54,7 @@ def test_an_offer_that_shares_no_pair_changes_no_other_cluster(
     chance = random.Random(seed)
     records = chance.sample(sample, 150)
     statistics = CatalogueStatistics.of(sample)
-    spread = score_candidates(prepare(sample, statistics), model).standing.spread
+    spread = score_candidates(prepare(sample, statistics), model).spread
     words = ["".join(chance.choices("qxzjkvw", k=6)) for _ in range(5)]
     stranger = OfferRecord(offer_id=f"s{seed}", store=chance.choice(sample).store, title=" ".join(words))
     catalogue = prepare([*records, stranger], statistics)
