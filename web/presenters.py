@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from flask import Flask, current_app, g, request, url_for
 from flask_babel import Babel, get_locale
@@ -46,6 +46,7 @@ def prepare(app: Flask, settings: Settings) -> None:
         due=due,
         duration=duration,
         exact_time=exact_time,
+        day=day,
         is_stale=is_stale,
         machine_time=lambda moment: moment.isoformat(),
         web_address=web_address,
@@ -187,6 +188,11 @@ def duration(span: timedelta) -> str:
     return str(
         format_timedelta(max(span, timedelta(seconds=1)), format="short", threshold=2, locale=get_locale())
     )
+
+
+def day(moment: datetime) -> str:
+    """The day in UTC, as people write it: "20 December 2026"."""
+    return format_date(moment.astimezone(UTC), "long", locale=get_locale())
 
 
 def exact_time(moment: datetime) -> str:
