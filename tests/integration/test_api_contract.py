@@ -205,13 +205,16 @@ def test_what_was_gathered_elsewhere_goes_in_together_or_not_at_all(
     assert browser.client.post("/api/v1/cart/merge", json={"items": []}).get_json() == merged
 
 
-@pytest.mark.parametrize(
-    "body",
-    [r'{"name": "\u0000"}', r'{"name": "\ud800"}', "[" * 900 + "]" * 900, "9" * 5_000, '{"name": NaN}'],
-)
-def test_no_json_however_odd_is_more_than_a_wrong_request(browser: Browser, body: str) -> None:
-    answer = browser.client.post("/api/v1/wishlists", data=body, content_type="application/json")
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+def test_no_json_however_odd_is_more_than_a_wrong_request(browser: Browser) -> None:
+    for body in (
+        r'{"name": "\u0000"}',
+        r'{"name": "\ud800"}',
+        "[" * 900 + "]" * 900,
+        "9" * 5_000,
+        '{"name": NaN}',
+    ):
+        answer = browser.client.post("/api/v1/wishlists", data=body, content_type="application/json")
+        assert (answer.status_code, answer.content_type) == (400, "application/problem+json"), body[:20]
 
 
 def test_other_sites_pages_use_the_api_only_where_they_are_named_and_only_by_token(
