@@ -64,6 +64,14 @@ class ValueLists:
         lengths = np.bincount(owners, minlength=count)
         return cls(_starts(lengths), numbers[order].astype(np.int32), [names[number] for number in in_order])
 
+    def take(self, rows: Integers) -> Self:
+        """These rows alone, in this order."""
+        lengths = np.diff(self.starts)[rows]
+        starts = _starts(lengths)
+        numbers = self.numbers[np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
+        used, numbers = np.unique(numbers, return_inverse=True)
+        return type(self)(starts, numbers.astype(np.int32), [self.names[number] for number in used.tolist()])
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

@@ -32,6 +32,7 @@ from matcher.engines.local import (
 from matcher.index import CatalogueIndex, ScoredPairs, Segment
 from matcher.model import MatchModel
 from matcher.preparation import Integers, PreparedCatalogue, prepare
+from matcher.reading import ReadTitles
 from matcher.records import OfferRecord, Verdict, identifiers_of
 from matcher.rivals import taken_by_rivals
 
@@ -64,13 +65,13 @@ def link_new(
     Without evidence the result holds clusters alone.
     """
     verdicts = list(verdicts)
-    fresh = prepare(pending, index.statistics)
+    fresh = prepare(pending, index.statistics, processes)
     index.take_out(record.offer_id for record in fresh.records)
     if keys is not None:
         for offer_id, row in index.rows.items():
             index.keys[row] = keys.get(offer_id, index.keys[row])
     near = _near(index, fresh, verdicts)
-    around = _Surroundings.of(index, fresh, near, processes)
+    around = _Surroundings.of(index, fresh, near)
     scoring = around.scored(index, near, model)
     own = without_parted(around.held, verdicts)
     found = partition(scoring, verdicts=verdicts, existing=own)
@@ -83,7 +84,7 @@ def seen_beside(index: CatalogueIndex, records: Iterable[OfferRecord], model: Ma
     """A few offers scored beside those of the index that are near them; the index on disk stays as it is."""
     fresh = prepare(records, index.statistics)
     near = _near(index, fresh, ())
-    return _Surroundings.of(index, fresh, near, 1).scored(index, near, model)
+    return _Surroundings.of(index, fresh, near).scored(index, near, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +238,7 @@ class _Surroundings:
     held: Mapping[str, str]
 
     @classmethod
-    def of(
-        cls, index: CatalogueIndex, fresh: PreparedCatalogue, near: _Near, processes: int
-    ) -> _Surroundings:
+    def of(cls, index: CatalogueIndex, fresh: PreparedCatalogue, near: _Near) -> _Surroundings:
         touched = np.union1d(near.row, near.named)
         clusters = {index.keys[row] for row in touched.tolist()}
         real = np.array([key is not None and key in clusters for key in index.keys], dtype=bool)
@@ -249,15 +248,16 @@ class _Surroundings:
         rivals = np.zeros(index.count, dtype=bool)
         rivals[stored.left] = rivals[stored.right] = True
         rivals &= ~prepared
-        records = [index.record(row) for row in np.flatnonzero(prepared).tolist()]
-        records += index.stubs(np.flatnonzero(rivals))
-        rows = np.concatenate([np.flatnonzero(prepared), np.flatnonzero(rivals)])
+        whole, nameless = np.flatnonzero(prepared), np.flatnonzero(rivals)
+        records = [index.record(row) for row in whole.tolist()] + index.stubs(nameless)
+        rows = np.concatenate([whole, nameless])
         held = {
             record.offer_id: key
             for record, row in zip(records, rows.tolist(), strict=True)
             if (key := index.keys[row]) is not None
         }
-        catalogue = prepare([*fresh.records, *records], index.statistics, processes)
+        titles = [fresh.titles, index.titles_of(whole), ReadTitles.of([""]).take(np.zeros_like(nameless))]
+        catalogue = prepare([*fresh.records, *records], index.statistics, titles=ReadTitles.joined(titles))
         place = {record.offer_id: number for number, record in enumerate(catalogue.records)}
         position = np.full(index.count, -1, dtype=np.int64)
         position[rows] = [place[record.offer_id] for record in records]

@@ -24,13 +24,15 @@ from scipy import sparse
 from aggregator.domain.errors import InvalidInput
 from matcher.blocking import SearchFeatures, search_features, targets_of
 from matcher.codes import CodeParts
+from matcher.columns import ValueLists
 from matcher.context import Scores
 from matcher.preparation import Integers, PreparedCatalogue
+from matcher.reading import ReadTitles, list_columns, plain_columns
 from matcher.records import OfferRecord, identifiers_of, record_from_json, record_to_json
 from matcher.standing import ScoreSpread
 from matcher.statistics import CatalogueStatistics
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "manifest.json"
 
 
@@ -68,6 +70,7 @@ class Segment:
     identifier_columns: Mapping[str, int]
     pairs: ScoredPairs
     look_alike: npt.NDArray[np.float32]
+    titles: ReadTitles
     record_ends: Integers
     records: npt.NDArray[np.uint8]
 
@@ -156,6 +159,17 @@ class CatalogueIndex:
     def record(self, row: int) -> OfferRecord:
         segment = next(one for one in reversed(self.segments) if one.first <= row)
         return segment.record(row)
+
+    def titles_of(self, rows: Integers) -> ReadTitles:
+        """What the titles of rows (in rising order) say, as it was read when they came."""
+        return ReadTitles.joined(
+            [
+                segment.titles.take(
+                    rows[(rows >= segment.first) & (rows < segment.first + len(segment))] - segment.first
+                )
+                for segment in self.segments
+            ]
+        )
 
     def stubs(self, rows: Integers) -> list[OfferRecord]:
         """The rows' offers with nothing but their stores."""
@@ -286,6 +300,7 @@ def _write_segment(
     _write_matrix(folder, "identifiers", identifiers.T.tocsr())
     _write_matrix(folder, "own_grams", sought_by.grams)
     CodeParts.of(code_names).save(folder)
+    _write_titles(folder, catalogue.titles)
     lines = [
         json.dumps(record_to_json(record), ensure_ascii=False, separators=(",", ":")).encode()
         for record in catalogue.records
@@ -334,6 +349,7 @@ def _read_segment(folder: Path, first: int) -> Segment:
         identifier_columns=columns("identifier_names"),
         pairs=ScoredPairs(array("left"), array("right"), array("ranks"), array("scores"), array("cautious")),
         look_alike=array("look_alike"),
+        titles=_read_titles(folder),
         record_ends=array("record_ends"),
         records=array("records"),
         words=_read_parts(folder, "words"),
@@ -342,6 +358,29 @@ def _read_segment(folder: Path, first: int) -> Segment:
         codes=_read_matrix(folder, "codes"),
         identifiers=_read_matrix(folder, "identifiers"),
     )
+
+
+def _write_titles(folder: Path, titles: ReadTitles) -> None:
+    for name in list_columns():
+        lists = getattr(titles, name)
+        np.save(folder / f"title_{name}-starts.npy", lists.starts)
+        np.save(folder / f"title_{name}-numbers.npy", lists.numbers)
+        _write_json(folder / f"title_{name}-names.json", lists.names)
+    for name in plain_columns():
+        np.save(folder / f"title_{name}.npy", getattr(titles, name))
+
+
+def _read_titles(folder: Path) -> ReadTitles:
+    def lists(name: str) -> ValueLists:
+        starts, numbers = (
+            np.load(folder / f"title_{name}-{part}.npy", mmap_mode="c") for part in ("starts", "numbers")
+        )
+        names = _read_json(folder / f"title_{name}-names.json")
+        return ValueLists(starts, numbers, [tuple(one) if isinstance(one, list) else one for one in names])
+
+    columns: dict[str, Any] = {name: lists(name) for name in list_columns()}
+    columns |= {name: np.load(folder / f"title_{name}.npy", mmap_mode="c") for name in plain_columns()}
+    return ReadTitles(**columns)
 
 
 def _held(matrix: sparse.csr_matrix, names: Sequence[str]) -> tuple[sparse.csr_matrix, list[str]]:

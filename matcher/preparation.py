@@ -52,6 +52,7 @@ class PreparedCatalogue:
 
     records: Sequence[OfferRecord]
     readings: Sequence[TitleReading]
+    titles: ReadTitles
     statistics: CatalogueStatistics
     words: sparse.csr_matrix
     word_names: Sequence[str]
@@ -91,11 +92,20 @@ class PreparedCatalogue:
 
 
 def prepare(
-    records: Iterable[OfferRecord], statistics: CatalogueStatistics | None = None, processes: int = 1
+    records: Iterable[OfferRecord],
+    statistics: CatalogueStatistics | None = None,
+    processes: int = 1,
+    titles: ReadTitles | None = None,
 ) -> PreparedCatalogue:
-    """Read every record once. Without `statistics` the records themselves are the catalogue."""
-    ordered = in_stable_order(records)
-    titles = read_titles([record.title for record in ordered], processes)
+    """Read every record once. Without `statistics` the records themselves are the catalogue; `titles` is what the
+    records' titles say, in their order, where they were read before."""
+    given = list(records)
+    ordered = in_stable_order(given)
+    if titles is None:
+        titles = read_titles([record.title for record in ordered], processes)
+    else:
+        place = {record.offer_id: number for number, record in enumerate(given)}
+        titles = titles.take(np.array([place[record.offer_id] for record in ordered], dtype=np.int64))
     statistics = statistics or CatalogueStatistics.of_titles(ordered, titles)
     codes = _codes(ordered, titles, statistics)
     brands = _brands(ordered, titles.words, statistics.brands)
@@ -119,6 +129,7 @@ def prepare(
     return PreparedCatalogue(
         records=ordered,
         readings=Readings(ordered),
+        titles=titles,
         statistics=statistics,
         words=_unit_rows(weighted_words),
         word_names=titles.words.names,

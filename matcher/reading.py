@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class ReadTitles:
         readings = [read_title(title) for title in titles]
         lists = {
             name: ValueLists.of([getattr(reading, name) for reading in readings])
-            for name in _list_columns()
+            for name in list_columns()
             if name != "regions"
         }
         return cls(
@@ -58,18 +58,28 @@ class ReadTitles:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        lists = {name: ValueLists.joined([getattr(part, name) for part in parts]) for name in _list_columns()}
-        return cls(
-            **lists,
-            accessory=np.concatenate([part.accessory for part in parts]),
-            refurbished=np.concatenate([part.refurbished for part in parts]),
-            bundle=np.concatenate([part.bundle for part in parts]),
-            pack=np.concatenate([part.pack for part in parts]),
-        )
+        """All titles of the parts, one part after the other."""
+        columns: dict[str, Any] = {
+            name: ValueLists.joined([getattr(part, name) for part in parts]) for name in list_columns()
+        }
+        columns |= {name: np.concatenate([getattr(part, name) for part in parts]) for name in plain_columns()}
+        return cls(**columns)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """What these titles say, in this order."""
+        columns: dict[str, Any] = {name: getattr(self, name).take(rows) for name in list_columns()}
+        columns |= {name: getattr(self, name)[rows] for name in plain_columns()}
+        return type(self)(**columns)
 
 
-def _list_columns() -> list[str]:
+def list_columns() -> list[str]:
+    """The fields of ReadTitles that hold several values a title."""
     return [field.name for field in fields(ReadTitles) if field.type == "ValueLists"]
+
+
+def plain_columns() -> list[str]:
+    """The fields of ReadTitles that hold one value a title."""
+    return [field.name for field in fields(ReadTitles) if field.type != "ValueLists"]
 
 
 def read_titles(titles: Sequence[str], processes: int = 1) -> ReadTitles:
