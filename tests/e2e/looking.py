@@ -55,17 +55,20 @@ def policy_breaks(page: Page) -> Iterator[list[str]]:
 def findings(page: Page, address: str, width: int, schemes: Iterable[str]) -> list[Finding]:
     """What axe says of a page in each scheme, what its policy stopped, and whether it scrolls sideways."""
     page.set_viewport_size({"width": width, "height": 900})
+    with policy_breaks(page) as stopped:
+        page.goto(address)
+    return [*((address, text) for text in stopped), *present_findings(page, width, schemes)]
+
+
+def present_findings(page: Page, width: int, schemes: Iterable[str]) -> list[Finding]:
+    """The same of the page as it stands."""
     found: list[Finding] = []
     for number, scheme in enumerate(schemes):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # light or dark
-        if not number:
-            with policy_breaks(page) as stopped:
-                page.goto(address)
-            found += [(address, text) for text in stopped]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # light or dark
         said = Axe().run(page, options=COLOURS if number else AXE).response["violations"]
-        found += [(address, scheme, one["id"], str(one["nodes"][0]["target"])) for one in said]
+        found += [(page.url, scheme, one["id"], str(one["nodes"][0]["target"])) for one in said]
     if page.evaluate("document.documentElement.scrollWidth") > width:
-        found.append((address, str(width), "scrolls sideways"))
+        found.append((page.url, str(width), "scrolls sideways"))
     return found
 
 

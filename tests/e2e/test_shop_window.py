@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from aggregator.accounts.sign_in import invite
@@ -22,8 +23,9 @@ from aggregator.db.session import Sessions
 from aggregator.settings import Settings
 from tests.databases import fresh_database, name_beside
 from tests.e2e.conftest import free_port, running_web
-from tests.e2e.looking import findings, walk
+from tests.e2e.looking import findings, present_findings, walk
 from tests.every_page import Furnished, as_it_is, furnish, unseen_endpoints
+from tests.integration.conftest import Browser as HttpBrowser
 from tests.integration.shop_rows import flat_shipping, offer_row, product_row, store_row
 from web import create_app
 
@@ -161,6 +163,65 @@ def test_every_page_is_accessible_in_both_themes_at_every_size(
         with visit(browser, window, is_admin=is_admin) as page:
             for address in addresses:
                 found += findings(page, window.url + address, SIZES[size][0], ("light", "dark"))
+    assert found == []
+
+
+@pytest.mark.prove
+def test_pages_that_answer_a_form_are_accessible(browser: Browser, window: Window) -> None:
+    found = []
+    both = ("light", "dark")
+    with visit(browser, window, is_admin=True) as page:
+        page.set_viewport_size({"width": 390, "height": 900})
+        page.goto(f"{window.url}/account/security")
+        page.get_by_text("Make a token").click()
+        page.locator("#token-name").fill("My spreadsheet")
+        page.locator("input[name=scopes]").first.check()
+        page.get_by_role("button", name="Make token").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your new token")
+        found += present_findings(page, 390, both)
+        page.goto(f"{window.url}/account/security")
+        page.get_by_role("button", name="Set it up").click()
+        found += present_findings(page, 390, both)
+        page.get_by_label("Code", exact=True).fill(pyotp.TOTP(page.locator(".key").inner_text()).now())
+        page.get_by_role("button", name="Turn it on").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
+        found += present_findings(page, 390, both)
+    assert found == []
+
+
+@pytest.mark.prove
+def test_pages_of_errors_are_accessible(browser: Browser, window: Window) -> None:
+    """Those that need a fault: made by an application that has it, shown at the site's own address."""
+
+    def broken() -> Session:
+        raise RuntimeError("a fault of ours")
+
+    away = sessionmaker(create_engine("postgresql+psycopg://127.0.0.1:1/nothing"))
+    pages = {}
+    for status, sessions in ((500, broken), (503, away)):
+        app = create_app(replace(window.settings, redis_url=None), sessions)  # type: ignore[arg-type]  # broken on purpose
+        app.logger.disabled = True
+        answer = app.test_client().get("/stores/any")
+        assert answer.status_code == status
+        pages[status] = answer.text
+    shopper = HttpBrowser(create_app(window.settings, window.sessions))
+    shopper.sign_in(window.sessions, "shopper", "eve@example.org")
+    pages[403] = shopper.get("/operations").text
+    report = {"offer": "x", "other": "y"}
+    answers = [shopper.post(f"/products/{window.ids['many']}/report", **report) for _ in range(21)]
+    assert answers[-1].status_code == 429
+    pages[429] = answers[-1].text
+    found = []
+    with visit(browser, window, is_admin=False) as page:
+        for status, html in pages.items():
+            page.route(
+                f"**/answers-{status}",
+                lambda route, status=status, html=html: route.fulfill(
+                    status=status, body=html, content_type="text/html"
+                ),
+            )
+            assert "<h1" in html, status
+            found += findings(page, f"{window.url}/answers-{status}", 390, ("light", "dark"))
     assert found == []
 
 

@@ -49,7 +49,7 @@ def unturned(page: str) -> list[str]:
     """
     document = html.document_fromstring(page)
     found = []
-    for element in document.body.iter():
+    for element in document.iterfind("body//*"):
         if not isinstance(element.tag, str) or element.tag in {"script", "textarea", "code", "pre", "option"}:
             continue
         own = " ".join(filter(None, (element.text, *(child.tail for child in element))))
@@ -81,7 +81,7 @@ def test_no_words_of_stores_or_people_become_markup_or_turn_a_line_on_any_page(
         text = answer.text
         assert [one for one in FORBIDDEN if one in text] == [], address
         told += "alert(1)" in text
-        if answer.mimetype.endswith("xml"):
+        if str(answer.mimetype).endswith("xml"):
             ElementTree.fromstring(answer.data)
         elif answer.mimetype == "text/html":
             turned[address] = unturned(text)
