@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
 
 from aggregator.accounts.roles import PERMISSIONS, ROLES, Role
 from aggregator.db.session import Sessions
@@ -56,6 +57,8 @@ def gates(app: Flask) -> Flask:
         # What a browser needs to sign in and to get its form token stays.
         if endpoint not in {"accounts.link_form", "accounts.sign_in_with_link", "static"}:
             app.view_functions[endpoint] = reached(view)
+    # A refusal's page would be most of the work.
+    app.register_error_handler(HTTPException, lambda error: Response(status=error.code))
     return app
 
 
