@@ -126,13 +126,15 @@ def furnished(window: Window) -> Furnished:
 
 
 @contextmanager
-def visit(browser: Browser, window: Window, *, is_admin: bool) -> Iterator[Page]:
-    """A stranger's page, or that of the admin whose account has everything."""
+def visit(
+    browser: Browser, window: Window, *, is_admin: bool, email: str = "ada@example.org"
+) -> Iterator[Page]:
+    """A stranger's page, or that of an admin; ada's account has everything."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     page = context.new_page()
     if is_admin:
         with window.sessions.begin() as session:
-            token = invite(session, "ada@example.org", "admin")
+            token = invite(session, email, "admin")
         page.goto(f"{window.url}/login/link/{token}")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/operations")
@@ -170,7 +172,7 @@ def test_every_page_is_accessible_in_both_themes_at_every_size(
 def test_pages_that_answer_a_form_are_accessible(browser: Browser, window: Window) -> None:
     found = []
     both = ("light", "dark")
-    with visit(browser, window, is_admin=True) as page:
+    with visit(browser, window, is_admin=True, email="tess@example.org") as page:
         page.set_viewport_size({"width": 390, "height": 900})
         page.goto(f"{window.url}/account/security")
         page.get_by_text("Make a token").click()
@@ -251,7 +253,7 @@ def test_every_page_of_the_shop_is_light_and_still(
     assert heavy == {}
 
 
-def test_the_filters_and_suggestions_close_by_escape(browser: Browser, window: Window) -> None:
+def test_the_filters_close_by_escape(browser: Browser, window: Window) -> None:
     with visit(browser, window, is_admin=False) as page:
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(f"{window.url}/search")
@@ -264,10 +266,6 @@ def test_the_filters_and_suggestions_close_by_escape(browser: Browser, window: W
         page.keyboard.press("Escape")
         expect(page.locator("#facets")).to_be_hidden()
         expect(filters).to_be_focused()
-        page.locator("#q").press_sequentially("fridge")
-        expect(page.get_by_role("listbox")).to_be_visible()
-        page.keyboard.press("Escape")
-        expect(page.get_by_role("listbox")).to_be_hidden()
 
 
 def test_a_product_is_found_and_bought_by_the_keyboard_alone(browser: Browser, window: Window) -> None:
