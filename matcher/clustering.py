@@ -70,16 +70,16 @@ def cluster(
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
     label = _connected(len(catalogue), *_tied(left, right, settled.start, clipped >= doubtful))
-    within = (label[left] == label[right]) & (clipped > missing)
-    left, right, clipped, forbidding = left[within], right[within], clipped[within], forbidding[within]
-    # Being forbidden to merge alone is no evidence against a cluster that others hold together.
-    careful = np.where(
-        clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
-    )
+    clipped[label[left] != label[right]] = -_LARGEST_SCORE
     leaning = (clipped + np.minimum(clipped, forbidding)) / 2
     undenied = ~settled.denied(left, right) if settled.apart else slice(None)
     taken = taken_by_rivals(catalogue, left[undenied], right[undenied], clipped[undenied])
     leaning[undenied] -= _SHARE_OF_RIVALS * taken
+    # Being forbidden to merge alone is no evidence against a cluster that others hold together.
+    careful = np.where(
+        clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
+    )
+    del clipped, forbidding, taken
 
     def merged(start: Integers, by: Scores, threshold: float) -> Integers:
         known = by > missing

@@ -45,12 +45,11 @@ class Claims:
         known = (store[left] >= 0) & (store[right] >= 0) & (scores > _LEAST)
         left, right, odds = left[known], right[known], np.exp(np.minimum(scores[known], _MOST))
         pairs = left * len(catalogue) + right
-        keys, group = _numbered(
-            np.concatenate([left * stores + store[right], right * stores + store[left]]).astype(
-                np.int32 if fits else np.int64
-            )
-        )
+        ends: Numbers = np.empty(2 * len(left), dtype=np.int32 if fits else np.int64)
+        ends[: len(left)] = left * stores + store[right]
+        ends[len(left) :] = right * stores + store[left]
         del left, right, known
+        keys, group = _numbered(ends)
         of_left, of_right = np.split(group, 2)
 
         def summed(on_left: _Values, on_right: _Values) -> _Values:
