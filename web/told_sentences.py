@@ -27,7 +27,7 @@ _LEFT_OUT = {
 }  # fmt: skip
 _SPEAKING = {
     "InvalidInput", "Conflict", "FetchRefused", "FetchFailed", "UnreadableAnswer", "UnreadablePrice", "Anomaly",
-    "raise_alarm", "_Finding", "__init__", "Evidence", "Schedule", "_percent_bands",
+    "raise_alarm", "_Finding", "__init__", "Evidence", "Schedule", "_percent_bands", "fromkeys",
 }  # fmt: skip
 _KEYWORDS = {None, "message", "remedy"}
 # Functions that word a part of such a sentence.
