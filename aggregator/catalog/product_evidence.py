@@ -82,6 +82,7 @@ def product_variants(session: Session, product_id: int, offer_ids: Sequence[int]
             with own as (select id, store_id, item_group_id from offers where id = any(cast(:offers as bigint[]))),
             kin as (
                 select o.id from own join offers o on o.store_id = own.store_id and o.item_group_id = own.item_group_id
+                where own.item_group_id is not null and o.item_group_id is not null
                 union
                 select r.other_offer_id from own join offer_relations r on r.offer_id = own.id and r.kind = 'variant'
                 union
