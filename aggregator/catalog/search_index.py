@@ -41,7 +41,7 @@ _ID_MASK = (1 << ID_BITS) - 1
 _MOST_MILLS = (1 << 36) - 1
 _SOLD_OUT = 1 << 36
 NOTHING = (1 << 64) - 1
-# Limits above this (21 million) are told apart no more: tantivy compares numbers of up to 31 bits by the dozen.
+# Limits above this (21 million) are told apart no more.
 MOST_CENTS = (1 << 31) - 1
 _HEAP = 200_000_000
 _SMALL_HEAP = 30_000_000
