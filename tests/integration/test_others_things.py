@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from aggregator.accounts.addresses import add_address
 from aggregator.accounts.api_tokens import make_api_token
 from aggregator.accounts.app_tokens import open_app_sign_in
+from aggregator.accounts.roles import Role
 from aggregator.accounts.scopes import SCOPES
 from aggregator.db.base import Row
 from aggregator.db.models import (
@@ -41,7 +42,7 @@ from aggregator.domain.postal_addresses import PostalAddress
 from aggregator.secrets import PersonalSecrets
 from aggregator.settings import Settings
 from aggregator.shopping.account_carts import account_cart_token, ensure_account_cart
-from aggregator.shopping.alert_channels import add_messenger
+from aggregator.shopping.alert_messengers import add_messenger
 from aggregator.shopping.alerts import NewAlert, set_alert
 from aggregator.shopping.carts import add_to_cart
 from aggregator.shopping.handoffs import build_checkout, set_hand_off_state
@@ -217,7 +218,7 @@ def things_of_account(
     )
     session.flush()
     add_messenger(session, settings, account_id, DISCORD)
-    for name, table in {
+    owned: dict[str, Any] = {
         "address_id": AccountAddressRow,
         "app_id": AppSignInRow,
         "token_id": ApiTokenRow,
@@ -225,7 +226,8 @@ def things_of_account(
         "session_id": AccountSessionRow,
         "browser_id": PushSubscriptionRow,
         "messenger_id": AlertMessengerRow,
-    }.items():
+    }
+    for name, table in owned.items():
         things[name] = session.scalars(select(table.public_id).where(table.account_id == account_id)).one()
     alert = NewAlert(product_id=shop.mug, rule="below", amount=Money(Decimal("5.00"), "EUR"))
     things["alert_id"] = set_alert(session, account_id, alert).id
@@ -277,7 +279,7 @@ def visitor(
         guest = Visitor(app, things)
         guest.browser.client.set_cookie(CART_COOKIE, token)
         return guest
-    role = "operator" if request.param == "operator" else "shopper"
+    role: Role = "operator" if request.param == "operator" else "shopper"
     signed_in = Visitor(app, {})
     signed_in.browser.sign_in(sessions, role, "eve@example.org")
     with sessions.begin() as session:
