@@ -18,10 +18,12 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
+from argon2 import PasswordHasher
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy.orm import sessionmaker
 from werkzeug.serving import make_server
 
+from aggregator.accounts import passwords
 from aggregator.db.migrate import migrate
 from aggregator.db.session import Sessions
 from aggregator.settings import Settings
@@ -110,14 +112,17 @@ def demo(site: Site) -> Iterator[str]:
     """The address of the site as the demo shows it, with its inbox, over the catalogue of the others' journeys."""
     port = free_port()
     settings = replace(site.settings, redis_url=None, inbox="of the demo", is_demo=True, port=port)
-    server = make_server("127.0.0.1", port, create_app(settings, site.sessions), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    # By its name, since no passkey is made for an address of numbers.
-    yield f"http://localhost:{port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with pytest.MonkeyPatch.context() as cheaper:
+        # What passwords cost is tested elsewhere; here it would be much of the time.
+        cheaper.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        server = make_server("127.0.0.1", port, create_app(settings, site.sessions), threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        # By its name, since no passkey is made for an address of numbers.
+        yield f"http://localhost:{port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
