@@ -81,6 +81,13 @@ class OfferRow(OfferFields, Row):
         Index("uq_offers_store_id_external_id", "store_id", "external_id", unique=True),
         # Most new offers wait for their product: an index of what has none would only cost.
         Index("ix_offers_product_id", "product_id", postgresql_where=text("product_id is not null")),
+        # A product's other versions: those that its stores list as one article.
+        Index(
+            "ix_offers_item_group",
+            "store_id",
+            "item_group_id",
+            postgresql_where=text("item_group_id is not null"),
+        ),
         Index("ix_offers_pending", "id", postgresql_where=text("match_state = 'pending'")),
         CheckConstraint("match_state in ('pending', 'linked')", name="match_state"),
     )
