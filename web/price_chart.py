@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 1000, 300
 DISTINCT_LINES = 5
 # More than this nobody can tell apart.
 MOST_LINES = 40
-MOST_ROWS = 100
+MOST_ROWS = 50
 SHORTEST_SPAN = timedelta(minutes=10)
 _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
@@ -59,6 +59,7 @@ class PriceChart:
     begins_at: datetime
     has_changes: bool
     rows: tuple[ChartRow, ...]
+    has_more_rows: bool
 
 
 def price_chart(
@@ -106,6 +107,7 @@ def price_chart(
                 key=lambda row: row[0].recorded_at,
             )
         ),
+        has_more_rows=sum(len(one.points) for one in series) > MOST_ROWS,
     )
 
 

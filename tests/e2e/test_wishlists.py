@@ -121,7 +121,8 @@ def test_each_failure_has_its_own_words_and_is_taken_back(browser: Browser, site
     expect(said(page, "It is not there any more.")).to_be_visible()
     expect(on).to_be_visible()
     # 412, which says what 409 says.
-    add.click()
+    with page.expect_response(lambda answer: "/api/v1/cart/items" in answer.url):
+        add.click()
     expect(pieces).to_have_text("1")
     page.goto(f"{site.url}/cart")
     quantity = page.get_by_label(f"Quantity of {product.title}")
