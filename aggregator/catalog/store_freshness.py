@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from aggregator.db.models import StoreCrawlStateRow, StoreRow
 from aggregator.domain.freshness import Freshness, freshness_of
 
 
 def list_freshness(session: Session, slugs: Collection[str]) -> dict[str, Freshness]:
     """By slug how each of these stores is being read; one query."""
     rows = session.execute(
-        select(
-            StoreRow.slug,
-            StoreRow.checked_at,
-            StoreRow.crawl_interval,
-            func.coalesce(StoreCrawlStateRow.failures, 0).label("failures"),
-        )
-        .outerjoin(StoreCrawlStateRow, StoreCrawlStateRow.store_id == StoreRow.id)
-        .where(StoreRow.slug.in_(slugs))
+        text(
+            """
+            select s.slug, s.checked_at, s.crawl_interval, coalesce(c.failures, 0) as failures
+            from stores s left join store_crawl_states c on c.store_id = s.id
+            where s.slug = any(cast(:slugs as text[]))
+            """
+        ),
+        {"slugs": list(slugs)},
     )
     now = datetime.now(UTC)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
@@ -36,6 +37,45 @@ def currency_exponent(currency: str) -> int:
     if currency not in CURRENCIES:
         raise InvalidInput(f"{currency!r} is not an ISO 4217 currency", remedy="use a code such as EUR")
     return _EXPONENTS.get(currency, 2)
+
+
+def _by_rule(amount: Decimal, currency: str, locale: str) -> str:
+    return str(format_currency(amount, currency, locale=_locale(locale)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """What stands around and between the digits of a currency's amounts in a locale."""
+
+    before: str
+    after: str
+    between: dict[int, str]
+    decimals: int
+
+    def of(self, amount: Decimal) -> str:
+        return f"{self.before}{f'{amount:,.{self.decimals}f}'.translate(self.between)}{self.after}"
+
+
+_LARGEST_SIMPLE = Decimal(10) ** 12
+_SAMPLES = tuple(
+    map(Decimal, ("0", "0.05", "0.125", "7.5", "999.995", "1234.5", "12345.25", "9876543210.99"))
+)
+
+
+@cache
+def _wording(currency: str, locale: str) -> _Wording | None:
+    """CLDR's rules, followed once: a page shows a hundred amounts, and Babel takes them up for each anew.
+
+    None where samples come out otherwise: other digits, groups that are not of three.
+    """
+    symbols = _locale(locale).number_symbols.get("latn", {})
+    decimal, group = symbols.get("decimal", "."), symbols.get("group", ",")
+    found = re.fullmatch(rf"(\D*)0(?:{re.escape(decimal)}(0+))?(\D*)", _by_rule(Decimal(0), currency, locale))
+    if found is None:
+        return None
+    wording = _Wording(found[1], found[3], {ord(","): group, ord("."): decimal}, len(found[2] or ""))
+    is_right = all(wording.of(one) == _by_rule(one, currency, locale) for one in _SAMPLES)
+    return wording if is_right else None
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -74,7 +114,10 @@ class Money:
 
     def shown(self, locale: str = "en") -> str:
         """The amount as a person of that locale reads it, with its currency."""
-        return str(format_currency(self.amount, self.currency, locale=_locale(locale)))
+        wording = _wording(self.currency, locale)
+        if wording is not None and 0 <= self.amount < _LARGEST_SIMPLE:
+            return wording.of(self.amount)
+        return _by_rule(self.amount, self.currency, locale)
 
     def __add__(self, other: Money) -> Money:
         return Money(self.amount + self._same(other), self.currency)

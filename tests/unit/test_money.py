@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from babel.numbers import format_currency
 
 from aggregator.domain.errors import InvalidInput
 from aggregator.domain.money import Money, currency_exponent
@@ -48,3 +49,23 @@ def test_currencies_are_never_mixed() -> None:
 def test_an_amount_is_a_finite_decimal(amount: Decimal) -> None:
     with pytest.raises(InvalidInput):
         Money(amount, "EUR")
+
+
+@pytest.mark.parametrize("locale", ["en", "en_IN", "de", "de_CH", "fr", "es", "pl", "hi", "ar", "fa", "ja"])
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD", "CHF", "INR"])
+def test_amounts_are_shown_as_cldr_has_it(locale: str, currency: str) -> None:
+    for text in (
+        "0",
+        "0.005",
+        "1",
+        "9.99",
+        "999.995",
+        "1000",
+        "1234.5",
+        "10000",
+        "123456789.129",
+        "-5",
+        "1e15",
+    ):
+        amount = Decimal(text)
+        assert Money(amount, currency).shown(locale) == format_currency(amount, currency, locale=locale)
