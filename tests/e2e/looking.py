@@ -61,7 +61,10 @@ def findings(page: Page, address: str, width: int, schemes: Iterable[str]) -> li
 
 
 def present_findings(page: Page, width: int, schemes: Iterable[str]) -> list[Finding]:
-    """The same of the page as it stands."""
+    """The same of the page as it stands, in a window as high as itself: a bar that sticks to the window's end lies
+    over whatever happens to be there."""
+    height = min(max(900, page.evaluate("document.documentElement.scrollHeight")), _HIGHEST)
+    page.set_viewport_size({"width": width, "height": height})
     found: list[Finding] = []
     for number, scheme in enumerate(schemes):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # light or dark
@@ -72,6 +75,11 @@ def present_findings(page: Page, width: int, schemes: Iterable[str]) -> list[Fin
     return found
 
 
+_HIGHEST = 8_000
+# A field for a date or a time is left after its parts, and the button that opens its calendar.
+_MOST_PARTS = 6
+
+
 def walk(page: Page, address: str) -> list[Finding]:
     """Tab through the whole page: what is not reached, shows no ring, lies under something, or holds the focus."""
     page.goto(address)
@@ -80,11 +88,21 @@ def walk(page: Page, address: str) -> list[Finding]:
     page.evaluate("document.activeElement.blur(); document.body.tabIndex = -1; document.body.focus()")
     found: list[Finding] = []
     reached: set[str] = set()
-    for _ in range(len(stops) + 3):
+    last, times = None, 0
+    for _ in range(_MOST_PARTS * len(stops) + 3):
         page.keyboard.press("Tab")
         here = page.evaluate(_HERE)
-        if here is None or here["stop"] in reached:
+        if here is None:
             break
+        if here["stop"] is not None and here["stop"] == last:
+            times += 1
+            if times < _MOST_PARTS:
+                continue
+            found.append((address, "holds the focus", here["html"]))
+            break
+        if here["stop"] in reached:
+            break
+        last, times = here["stop"], 0
         if here["stop"] is not None:
             reached.add(here["stop"])
         if not here["ringed"]:
