@@ -135,7 +135,7 @@ def catalogue(products: int) -> Iterator[tuple[Sessions, list[str]]]:
             engine = engine_for(services.database_url)
             migrate(engine)
             sessions = sessionmaker(engine, expire_on_commit=False)
-            yield sessions, fill(sessions, products, 90, random.Random(7))
+            yield sessions, fill(sessions, 1, products, 90, random.Random(7))
             engine.dispose()
 
 
