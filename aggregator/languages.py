@@ -7,6 +7,7 @@ memory when they are first wanted. Pages have catalogues of their own.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +30,7 @@ class Sentences:
 
     def __init__(self, language: str | None) -> None:
         self.language = language if language in TRANSLATED else "en"
-        self._catalogue = compiled(self.language) if language in TRANSLATED else NullTranslations()
+        self._catalogue = CATALOGUES.compiled(self.language) if language in TRANSLATED else NullTranslations()
 
     @property
     def locale(self) -> str:
@@ -41,26 +42,59 @@ class Sentences:
         return said % parts if parts else said
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogues:
+    """Sentences in <folder>/<language>/LC_MESSAGES/messages.po, compiled in memory once a process."""
+
+    folder: Path
+
+    def path_of(self, language: str) -> Path:
+        """A language's catalogue."""
+        return self.folder / language / "LC_MESSAGES" / "messages.po"
+
+    def read(self, language: str) -> Catalog:
+        """A language's catalogue as it is on disk; empty where there is none yet."""
+        if not self.path_of(language).exists():
+            return Catalog(locale=Locale.parse(language), project="Click2Cart", fuzzy=False)
+        with self.path_of(language).open("rb") as file:
+            return read_po(file, locale=Locale.parse(language))
+
+    def compiled(self, language: str) -> NullTranslations:
+        """A language's sentences; as they are written where it has no catalogue."""
+        return _compiled(self, language)
+
+    def update(self, template: Catalog) -> dict[str, int]:
+        """Bring the catalogues up to the template; by language, how many sentences are not translated."""
+        missing = {}
+        for language in TRANSLATED:
+            catalogue = self.read(language)
+            catalogue.update(template, no_fuzzy_matching=True)
+            catalogue.obsolete.clear()
+            self.path_of(language).parent.mkdir(parents=True, exist_ok=True)
+            with self.path_of(language).open("wb") as file:
+                write_po(file, catalogue, no_location=True, sort_output=True, width=120)
+            missing[language] = sum(
+                1 for message in catalogue if message.id and not is_translated(message.string)
+            )
+        return missing
+
+
 @cache
-def compiled(language: str) -> NullTranslations:
-    """A language's sentences, compiled once a process."""
+def _compiled(catalogues: Catalogues, language: str) -> NullTranslations:
+    if not catalogues.path_of(language).exists():
+        return NullTranslations()
     binary = BytesIO()
-    write_mo(binary, read_catalogue(language))
+    write_mo(binary, catalogues.read(language))
     binary.seek(0)
     return Translations(fp=binary)
 
 
-def path_of(language: str) -> Path:
-    """A language's catalogue."""
-    return _HERE / "translations" / language / "LC_MESSAGES" / "messages.po"
+def is_translated(string: str | tuple[str, ...] | list[str] | None) -> bool:
+    """Whether a sentence, or each of its plural forms, is there."""
+    return all(string) if isinstance(string, tuple | list) else bool(string)
 
 
-def read_catalogue(language: str) -> Catalog:
-    """A language's catalogue as it is on disk; empty where there is none yet."""
-    if not path_of(language).exists():
-        return Catalog(locale=Locale.parse(language), project="Click2Cart", fuzzy=False)
-    with path_of(language).open("rb") as file:
-        return read_po(file, locale=Locale.parse(language))
+CATALOGUES = Catalogues(_HERE / "translations")
 
 
 def extracted() -> Catalog:
@@ -71,20 +105,6 @@ def extracted() -> Catalog:
     return catalogue
 
 
-def update() -> dict[str, int]:
-    """Bring the catalogues up to the code; by language, how many sentences are not translated."""
-    template, missing = extracted(), {}
-    for language in TRANSLATED:
-        catalogue = read_catalogue(language)
-        catalogue.update(template, no_fuzzy_matching=True)
-        catalogue.obsolete.clear()
-        path_of(language).parent.mkdir(parents=True, exist_ok=True)
-        with path_of(language).open("wb") as file:
-            write_po(file, catalogue, no_location=True, sort_output=True, width=120)
-        missing[language] = sum(1 for message in catalogue if message.id and not message.string)
-    return missing
-
-
 if __name__ == "__main__":
-    for language, count in update().items():
+    for language, count in CATALOGUES.update(extracted()).items():
         sys.stdout.write(f"{language}: {count} sentences wait for a translation\n")

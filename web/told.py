@@ -13,9 +13,10 @@ from flask import Flask
 from flask_babel import get_locale
 
 from aggregator.domain.errors import Click2CartError, InvalidInput, NotFound
+from aggregator.languages import TRANSLATED, is_translated
 from aggregator.settings import Settings
 from web.told_sentences import SENTENCE, WORD
-from web.translations import TRANSLATED, is_translated, read_catalogue
+from web.translations import CATALOGUES
 
 _GAP = re.compile(r"%\((\w+)\)s")
 _LONGEST = 2_000
@@ -100,7 +101,7 @@ def _told(text: str, language: str) -> str:
 def _sentences(language: str) -> tuple[_Sentence, ...]:
     """Those with most fixed text first: the others are beginnings of theirs, or fit almost anything."""
     found = []
-    for message in read_catalogue(language):
+    for message in CATALOGUES.read(language):
         if message.context == SENTENCE and is_translated(message.string):
             parts = _GAP.split(str(message.id))
             found.append(_Sentence(tuple(parts[::2]), tuple(parts[1::2]), str(message.string)))
@@ -111,6 +112,6 @@ def _sentences(language: str) -> tuple[_Sentence, ...]:
 def _words(language: str) -> dict[str, str]:
     return {
         str(message.id): str(message.string)
-        for message in read_catalogue(language)
+        for message in CATALOGUES.read(language)
         if message.context == WORD and is_translated(message.string)
     }

@@ -43,6 +43,17 @@ class StoreRules:
     source: str | None
     updated_at: datetime | None
 
+    @classmethod
+    def of(cls, row: Any) -> StoreRules:
+        """From a row that has the store's columns."""
+        return cls(
+            country=row.country,
+            shipping=row.shipping,
+            shipping_by_country=row.shipping_by_country,
+            source=row.shipping_source,
+            updated_at=row.shipping_updated_at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidByOffer:

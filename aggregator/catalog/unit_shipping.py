@@ -33,17 +33,7 @@ class Seller:
     @classmethod
     def of(cls, store_id: int, row: Any) -> Seller:
         """From a row that has the store's columns of these names."""
-        return cls(
-            id=store_id,
-            currency=row.currency,
-            rules=StoreRules(
-                country=row.country,
-                shipping=row.shipping,
-                shipping_by_country=row.shipping_by_country,
-                source=row.shipping_source,
-                updated_at=row.shipping_updated_at,
-            ),
-        )
+        return cls(id=store_id, currency=row.currency, rules=StoreRules.of(row))
 
 
 class UnitShipping:

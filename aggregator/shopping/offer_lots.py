@@ -63,16 +63,7 @@ def read_rules(session: Session, store_ids: Collection[str]) -> dict[str, StoreR
             StoreRow.shipping_updated_at,
         ).where(StoreRow.public_id.in_(store_ids))
     )
-    return {
-        row.public_id: StoreRules(
-            country=row.country,
-            shipping=row.shipping,
-            shipping_by_country=row.shipping_by_country,
-            source=row.shipping_source,
-            updated_at=row.shipping_updated_at,
-        )
-        for row in rows
-    }
+    return {row.public_id: StoreRules.of(row) for row in rows}
 
 
 def unit_weights(lots: Iterable[Lot]) -> dict[str, Decimal]:

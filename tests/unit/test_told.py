@@ -9,9 +9,10 @@ from flask import Flask
 from flask_babel import Babel, force_locale
 
 from aggregator.domain.errors import Click2CartError, Conflict, InvalidInput, NotFound
+from aggregator.languages import TRANSLATED
 from web.told import error_words, told
 from web.told_sentences import SENTENCE, told_sentences
-from web.translations import TRANSLATED, read_catalogue
+from web.translations import CATALOGUES
 
 GAP = re.compile(r"%\(\w+\)s")
 
@@ -78,7 +79,9 @@ def test_what_was_kept_is_said_with_what_is_in_it(app: Flask) -> None:
 def test_every_sentence_is_known_again_whatever_fills_its_gaps(app: Flask, language: str) -> None:
     """No other sentence with gaps takes its place."""
     messages = {
-        message.id: str(message.string) for message in read_catalogue(language) if message.context == SENTENCE
+        message.id: str(message.string)
+        for message in CATALOGUES.read(language)
+        if message.context == SENTENCE
     }
     with app.test_request_context(), force_locale(language):
         for sentence, context, _name in told_sentences():

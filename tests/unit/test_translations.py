@@ -8,7 +8,8 @@ import pytest
 from babel.messages.catalog import Catalog
 
 from aggregator import languages
-from web.translations import TRANSLATED, extracted, is_translated, read_catalogue
+from aggregator.languages import TRANSLATED, is_translated
+from web.translations import CATALOGUES, extracted
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 
@@ -24,7 +25,7 @@ def sentences() -> Catalog:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_sentence_of_the_site_is_translated(sentences: Catalog, language: str) -> None:
-    catalogue = read_catalogue(language)
+    catalogue = CATALOGUES.read(language)
     missing = []
     for message in sentences:
         if not message.id:
@@ -38,7 +39,7 @@ def test_every_sentence_of_the_site_is_translated(sentences: Catalog, language: 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_translations_keep_their_placeholders_and_marks(language: str) -> None:
-    for message in read_catalogue(language):
+    for message in CATALOGUES.read(language):
         if message.id and is_translated(message.string):
             assert placeholders(message.id) == placeholders(message.string), message.id
             assert "<" not in str(message.string), message.id
@@ -46,7 +47,7 @@ def test_translations_keep_their_placeholders_and_marks(language: str) -> None:
 
 @pytest.mark.parametrize("language", languages.TRANSLATED)
 def test_every_sentence_of_mails_and_messages_is_translated(language: str) -> None:
-    catalogue = languages.read_catalogue(language)
+    catalogue = languages.CATALOGUES.read(language)
     found = {message.id: message.string for message in catalogue if message.id}
     assert set(found) == {message.id for message in languages.extracted() if message.id}, (
         "run `python -m aggregator.languages` and fill in what is new"
