@@ -20,6 +20,7 @@ from web.translations import CATALOGUES
 
 _GAP = re.compile(r"%\((\w+)\)s")
 _LONGEST = 2_000
+_DEEPEST = 8  # sentences within sentences; a store's text may look like any number of them
 # How a field is parted from what is said of it, and that from what to do; French sets a space before both marks.
 _MARKS = {"de": (": ", "; "), "fr": ("\u00a0: ", "\u00a0; ")}
 
@@ -83,18 +84,18 @@ def _language() -> str | None:
 
 
 @lru_cache(maxsize=5_000)
-def _told(text: str, language: str) -> str:
-    if len(text) > _LONGEST:
+def _told(text: str, language: str, within: int = 0) -> str:
+    if len(text) > _LONGEST or within > _DEEPEST:
         return text
     for sentence in _sentences(language):
         filled = sentence.read(text)
         if filled is not None:
-            said = {name: _told(value, language) for name, value in filled.items()}
+            said = {name: _told(value, language, within + 1) for name, value in filled.items()}
             pieces = enumerate(_GAP.split(sentence.translated))
             return "".join(said[piece] if number % 2 else piece for number, piece in pieces)
     # An address or a field, and what is said of it.
     about, colon, rest = text.partition(": ")
-    return f"{about}{_MARKS[language][0]}{_told(rest, language)}" if colon else text
+    return f"{about}{_MARKS[language][0]}{_told(rest, language, within + 1)}" if colon else text
 
 
 @cache

@@ -92,3 +92,9 @@ def test_every_sentence_is_known_again_whatever_fills_its_gaps(app: Flask, langu
                 for gap, value in filled.items():
                     text, wanted = text.replace(gap, value), wanted.replace(gap, value)
                 assert told(text) == wanted
+
+
+@pytest.mark.parametrize("text", [": " * 1_000, "a: " * 600, "North could not be read to its end: " * 50])
+def test_a_text_that_looks_like_sentences_without_end_does_no_harm(app: Flask, text: str) -> None:
+    with app.test_request_context(), force_locale("de"):
+        assert len(told(text)) >= len(text) / 2
