@@ -28,7 +28,7 @@ _LEAST_LIKENESS = 0.12
 _PRODUCTS_PER_OFFER = 12_000
 # In catalogues beyond this many offers the least alike neighbours are left out: the first few of each offer
 # stay, and those at least this share as alike as its nearest.
-_ROOM_FOR_ALL = 100_000
+ROOM_FOR_ALL = 100_000
 _SURE_NEIGHBOURS = 5
 _SHARE_OF_NEAREST = 0.4
 _ROWS = 10_000
@@ -266,7 +266,7 @@ def chosen_neighbours(
         query, found, likeness = query[early], found[early], likeness[early]
     rank = _rank_within(query)
     kept = rank < (_NEIGHBOURS_PER_STORE * _FEW_STORES if few_stores else _NEIGHBOURS_KEPT)
-    if statistics.offers > _ROOM_FOR_ALL:
+    if statistics.offers > ROOM_FOR_ALL:
         nearest = likeness[np.arange(len(query)) - rank]
         kept &= (rank < _SURE_NEIGHBOURS) | (likeness >= _SHARE_OF_NEAREST * nearest)
     return query[kept], found[kept]

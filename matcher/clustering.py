@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
@@ -49,6 +50,7 @@ def cluster(
     existing: Mapping[str, str] | None = None,
     processes: int = 1,
     cautious: Scores | None = None,
+    taken: Scores | None = None,
 ) -> Partition:
     """Merge the best pair of clusters as long as the mean log-odds between them reach the thresholds.
 
@@ -73,7 +75,10 @@ def cluster(
     clipped[label[left] != label[right]] = -_LARGEST_SCORE
     leaning = (clipped + np.minimum(clipped, forbidding)) / 2
     undenied = ~settled.denied(left, right) if settled.apart else slice(None)
-    taken = taken_by_rivals(catalogue, left[undenied], right[undenied], clipped[undenied])
+    if taken is None:
+        taken = taken_by_rivals(catalogue, left[undenied], right[undenied], clipped[undenied])
+    else:
+        taken = taken[undenied]
     leaning[undenied] -= _SHARE_OF_RIVALS * taken
     # Being forbidden to merge alone is no evidence against a cluster that others hold together.
     careful = np.where(
@@ -89,6 +94,20 @@ def cluster(
 
     certain = merged(settled.start, careful, automatic)
     return Partition(certain, merged(certain, leaning, doubtful))
+
+
+def can_tie(
+    scores: npt.NDArray[np.floating],
+    cautious: npt.NDArray[np.floating],
+    taken: npt.NDArray[np.floating],
+    *,
+    automatic: float,
+    doubtful: float,
+) -> Flags:
+    """Whether a pair alone would unite two clusters, by itself or in the most probable partition; all in log-odds."""
+    clipped = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
+    leaning = (clipped + np.minimum(clipped, cautious)) / 2 - _SHARE_OF_RIVALS * taken
+    return np.asarray((clipped >= doubtful) & ((leaning >= doubtful) | (cautious >= automatic)))
 
 
 def _merged(
@@ -180,7 +199,7 @@ class _Settled:
         ordered = sorted(verdicts, key=lambda one: (one.left_id, one.right_id))
         if not ordered and not existing:
             return cls(np.arange(len(catalogue)), {}, frozenset(), {}, {})
-        position = {record.offer_id: index for index, record in enumerate(catalogue.records)}
+        position = {offer_id: index for index, offer_id in enumerate(catalogue.offer_ids)}
         here = [one for one in ordered if one.left_id in position and one.right_id in position]
         same = [(position[one.left_id], position[one.right_id]) for one in here if one.same]
         kin_of = _connected(len(position), *_ends(same))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.signedinteger]
+Numbers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,31 @@ class ValueLists:
         lengths = np.bincount(owners, minlength=count)
         return cls(_starts(lengths), numbers[order].astype(np.int32), [names[number] for number in in_order])
 
+    @classmethod
+    def one_each(cls, texts: Iterable[str]) -> Self:
+        """One text a row, an empty one where it is unknown."""
+        return cls.of([(text,) for text in texts])
+
     def take(self, rows: Integers) -> Self:
         """These rows alone, in this order."""
-        lengths = np.diff(self.starts)[rows]
+        first = self.starts[rows]
+        lengths = self.starts[rows + 1] - first
         starts = _starts(lengths)
-        numbers = self.numbers[np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
-        used, numbers = np.unique(numbers, return_inverse=True)
-        return type(self)(starts, numbers.astype(np.int32), [self.names[number] for number in used.tolist()])
+        numbers = self.numbers[np.repeat(first - starts[:-1], lengths) + np.arange(starts[-1])]
+        is_used = np.zeros(len(self.names), dtype=bool)
+        is_used[numbers] = True
+        number_of = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+        used = np.flatnonzero(is_used).tolist()
+        return type(self)(starts, number_of[numbers], [self.names[number] for number in used])
+
+    def values(self) -> list[Any]:
+        """The names of all rows, one after the other."""
+        return [self.names[number] for number in self.numbers.tolist()]
+
+    def known(self) -> Integers:
+        """Of rows that hold one text each its number, -1 for an empty one."""
+        has_empty = bool(self.names) and self.names[0] == ""
+        return self.numbers.astype(np.int64) - int(has_empty)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -88,6 +106,33 @@ class ValueLists:
         matrix.sum_duplicates()
         matrix.data[:] = 1
         return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What rows say, column by column: several values a row in ValueLists, one a row in arrays."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All rows of the parts, one part after the other."""
+        return cls(
+            **{
+                field.name: (ValueLists.joined if field.type == "ValueLists" else np.concatenate)(
+                    [getattr(part, field.name) for part in parts]
+                )
+                for field in fields(cls)
+            }
+        )
+
+    def take(self, rows: Integers) -> Self:
+        """These rows alone, in this order."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(
+            **{
+                name: column.take(rows) if isinstance(column, ValueLists) else column[rows]
+                for name, column in columns.items()
+            }
+        )
 
 
 def _starts(lengths: Iterable[int] | npt.NDArray[Any]) -> Integers:
@@ -108,3 +153,13 @@ def places(known: Numbers, wanted: Numbers) -> tuple[Integers, npt.NDArray[np.bo
     place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
     found = known[place] == wanted if len(known) else np.zeros(len(wanted), dtype=bool)
     return place, found
+
+
+def grouped(group: Numbers, count: int) -> tuple[Numbers, Numbers]:
+    """What is of each group (0 to before `count`; what is of others is left out), in order: the places one group after
+    the other, and where each group begins and the last one ends."""
+    here = np.flatnonzero(group < count) if len(group) and group.max() >= count else np.arange(len(group))
+    table = sparse.csr_matrix(
+        (np.ones(len(here), dtype=np.int8), (group[here], here)), shape=(count, len(group))
+    )
+    return table.indices, table.indptr

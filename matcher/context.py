@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matcher.blocking import CandidatePairs
-from matcher.columns import places
+from matcher.columns import grouped, places
 from matcher.comparison import Comparison, Levels
 from matcher.parallel import parts_of
 from matcher.preparation import Integers, PreparedCatalogue
@@ -94,36 +93,14 @@ class Contenders:
     stores: int
 
 
-def find_contenders(
-    catalogue: PreparedCatalogue, pairs: CandidatePairs, scores: Scores, alike_scores: Scores
-) -> Contenders:
-    """Summarise the candidates' ranking scores, and those of the look-alikes, for `context_levels`."""
-    stores = int(catalogue.store.max(initial=-1)) + 2
-    parts = [
-        _contenders_of(first, last, offer * stores + catalogue.store[partner] + 1, offer, partner, score)
-        for first, last, offer, partner, score in from_both_ends(len(catalogue), pairs, scores)
-    ]
-    look_alike = np.full(len(catalogue), -np.inf)
-    np.maximum.at(look_alike, pairs.alike_left, alike_scores)
-    np.maximum.at(look_alike, pairs.alike_right, alike_scores)
-    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Contenders(*(*columns, look_alike, stores))
-
-
 def from_both_ends(
-    count: int, pairs: CandidatePairs, scores: Scores
+    count: int, left: Integers, right: Integers, scores: Scores
 ) -> Iterator[tuple[int, int, Integers, Integers, Scores]]:
-    """Each pair from either end, some offers after others: from which offer to before which, and the offers, their
-    partners and scores. At least once, so that nothing has a shape, too."""
-    ends = [
-        (np.argsort(one, kind="stable"), one, other)
-        for one, other in ((pairs.left, pairs.right), (pairs.right, pairs.left))
-    ]
+    """Each pair from either end, some of the first `count` offers after others: from which offer to before which, and
+    the offers, their partners and scores. At least once, so that nothing has a shape, too."""
+    ends = [(*grouped(one, count), one, other) for one, other in ((left, right), (right, left))]
     for first, last in parts_of(count, _OFFERS_AT_ONCE) or [(0, 0)]:
-        here = [
-            (order[slice(*np.searchsorted(one, [first, last], sorter=order))], one, other)
-            for order, one, other in ends
-        ]
+        here = [(order[starts[first] : starts[last]], one, other) for order, starts, one, other in ends]
         yield (
             first,
             last,
@@ -133,39 +110,49 @@ def from_both_ends(
         )
 
 
-def _contenders_of(
-    start: int, end: int, key: Integers, offer: Integers, partner: Integers, score: Scores
+def contenders_of(
+    start: int, end: int, store: Integers, offer: Integers, partner: Integers, score: Scores
 ) -> tuple[npt.NDArray[Any], ...]:
-    """The fields of Contenders up to `overall_second` for the offers from `start` to before `end`."""
-    order = np.lexsort((partner, -score, key))
-    key, partner, score, offer = key[order], partner[order], score[order], offer[order]
-    first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
-    following = np.minimum(first + 1, max(len(key) - 1, 0))
-    has_second = (following > first) & (key[following] == key[first])
+    """The fields of Contenders up to `overall_second` for the offers from `start` to before `end`, of which all
+    partners are given; `store` is that of each position, -1 where it is unknown."""
+    key = offer * number_of_stores(store) + store[partner] + 1
+    order = np.argsort(key, kind="stable")
+    key, partner, score, place = key[order], partner[order], score[order], offer[order] - start
+    first, best, best_partner, second = _best_two(key, partner, score)
+    has_second = np.diff(np.r_[first, len(key)]) > 1
+    overall, overall_second = np.full(end - start, -np.inf), np.full(end - start, -np.inf)
+    overall_partner = np.full(end - start, -1, dtype=np.int64)
+    known, *two = _best_two(place, partner, score)
+    overall[place[known]], overall_partner[place[known]], overall_second[place[known]] = two
     return (
         key[first],
-        score[first],
-        partner[first].astype(np.int32),
+        best,
+        best_partner.astype(np.int32),
         key[first[has_second]],
-        score[following[has_second]],
-        *_best_two(end - start, offer - start, partner, score),
+        second[has_second],
+        overall,
+        overall_partner,
+        overall_second,
     )
 
 
-def _best_two(
-    count: int, offer: Integers, partner: Integers, score: Scores
-) -> tuple[Scores, Integers, Scores]:
-    """For each offer its best score, whose it is (-1: nobody's), and its second best."""
-    best, second = np.full(count, -np.inf), np.full(count, -np.inf)
-    best_partner = np.full(count, -1, dtype=np.int64)
-    order = np.lexsort((partner, -score, offer))
-    first = np.flatnonzero(np.r_[True, offer[order][1:] != offer[order][:-1]]) if len(order) else order
-    best[offer[order][first]] = score[order][first]
-    best_partner[offer[order][first]] = partner[order][first]
-    following = first[first + 1 < len(order)] + 1
-    following = following[offer[order][following] == offer[order][following - 1]]
-    second[offer[order][following]] = score[order][following]
-    return best, best_partner, second
+def number_of_stores(store: Integers) -> int:
+    """How many numbers of stores there are, that of the unknown one included."""
+    return int(store.max(initial=-1)) + 2
+
+
+def _best_two(group: Integers, partner: Integers, score: Scores) -> tuple[Integers, Scores, Integers, Scores]:
+    """For each group (rising) where it begins, its best score, the first partner who has it, and the second best."""
+    if not len(group):
+        return np.empty(0, dtype=np.int64), score, partner, score
+    first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    sizes = np.diff(np.r_[first, len(group)])
+    best = np.maximum.reduceat(score, first)
+    is_best = score == np.repeat(best, sizes)
+    best_partner = np.minimum.reduceat(np.where(is_best, partner, np.iinfo(np.int64).max), first)
+    is_best &= partner == np.repeat(best_partner, sizes)
+    second = np.maximum.reduceat(np.where(is_best, -np.inf, score), first)
+    return first, best, best_partner, second
 
 
 def context_levels(

@@ -126,7 +126,8 @@ def _said(catalogue: PreparedCatalogue, comparison: str, position: int) -> set[s
         case "model_code":
             return {catalogue.code_names[column].upper() for column in catalogue.codes[position].indices}
         case "brand":
-            return {catalogue.brands[position].title()} if catalogue.brands[position] else set()
+            brand = catalogue.columns.brands.names[catalogue.columns.brands.numbers[position]]
+            return {brand.title()} if brand else set()
         case "measure":
             return {f"{value} {dimension}" for dimension, value in reading.measures}
         case "number":

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self, overload
+from typing import Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from matcher.columns import ValueLists
+from matcher.columns import Columns, ValueLists
 from matcher.parallel import over_parts
 from matcher.records import OfferRecord
 from matcher.titles import TitleReading, read_title
 
-_PART = 20_000
+_PART = 5_000
+_SETS_AND_LISTS = ("words", "pieces", "codes", "measures", "numbers", "colours", "editions", "contrasts")
 
 
 @dataclass(frozen=True, slots=True)
-class ReadTitles:
+class ReadTitles(Columns):
     """What titles say, column by column; row i is what `read_title` says of title i.
 
     `words` and `pieces` keep their order and may repeat, `regions` hold one each, the others are sets.
@@ -43,43 +44,16 @@ class ReadTitles:
     def of(cls, titles: Sequence[str]) -> Self:
         readings = [read_title(title) for title in titles]
         lists = {
-            name: ValueLists.of([getattr(reading, name) for reading in readings])
-            for name in list_columns()
-            if name != "regions"
+            name: ValueLists.of([getattr(reading, name) for reading in readings]) for name in _SETS_AND_LISTS
         }
         return cls(
             **lists,
-            regions=ValueLists.of([(reading.region,) for reading in readings]),
+            regions=ValueLists.one_each(reading.region for reading in readings),
             accessory=np.array([reading.accessory for reading in readings], dtype=bool),
             refurbished=np.array([reading.refurbished for reading in readings], dtype=bool),
             bundle=np.array([reading.bundle for reading in readings], dtype=np.int8),
             pack=np.array([reading.pack for reading in readings], dtype=np.int64),
         )
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """All titles of the parts, one part after the other."""
-        columns: dict[str, Any] = {
-            name: ValueLists.joined([getattr(part, name) for part in parts]) for name in list_columns()
-        }
-        columns |= {name: np.concatenate([getattr(part, name) for part in parts]) for name in plain_columns()}
-        return cls(**columns)
-
-    def take(self, rows: npt.NDArray[np.int64]) -> Self:
-        """What these titles say, in this order."""
-        columns: dict[str, Any] = {name: getattr(self, name).take(rows) for name in list_columns()}
-        columns |= {name: getattr(self, name)[rows] for name in plain_columns()}
-        return type(self)(**columns)
-
-
-def list_columns() -> list[str]:
-    """The fields of ReadTitles that hold several values a title."""
-    return [field.name for field in fields(ReadTitles) if field.type == "ValueLists"]
-
-
-def plain_columns() -> list[str]:
-    """The fields of ReadTitles that hold one value a title."""
-    return [field.name for field in fields(ReadTitles) if field.type != "ValueLists"]
 
 
 def read_titles(titles: Sequence[str], processes: int = 1) -> ReadTitles:

@@ -19,6 +19,32 @@ _LEAST, _MOST = -4.0, 20.0  # log-odds; what is less likely claims nothing
 
 
 @dataclass(frozen=True, slots=True)
+class KeptClaims:
+    """Claims of pairs that an earlier run settled: they count beside those to be found and do not change."""
+
+    left: Integers
+    right: Integers
+    on_left: _Values
+    on_right: _Values
+
+    @classmethod
+    def of(
+        cls,
+        left: Integers,
+        right: Integers,
+        scores: npt.NDArray[np.floating],
+        taken_left: npt.NDArray[np.floating],
+        taken_right: npt.NDArray[np.floating],
+    ) -> Self:
+        """From the log-odds of pairs and what rivals take of them at either end: the claim on one end is what is left
+        of the pair at the other."""
+        kept = np.flatnonzero(scores > _LEAST)
+        odds = np.minimum(scores[kept].astype(np.float64), _MOST)
+        on_left, on_right = np.exp(odds - taken_right[kept]), np.exp(odds - taken_left[kept])
+        return cls(left[kept], right[kept], on_left, on_right)
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
     """How strongly offers claim partners in each other store, after what is left of them by their other choices.
 
@@ -37,24 +63,43 @@ class Claims:
     on_right: _Values
 
     @classmethod
-    def of(cls, catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: _Values) -> Self:
-        """Claims by the log-odds of pairs, each pair once; pairs where a store is unknown claim nothing."""
-        store = catalogue.store
+    def of(
+        cls, store: Integers, left: Integers, right: Integers, scores: _Values, kept: KeptClaims | None = None
+    ) -> Self:
+        """Claims by the log-odds of pairs, each pair once; pairs where a store is unknown claim nothing.
+
+        `store` is that of each position, -1 where it is unknown.
+        """
         stores = int(store.max(initial=-1)) + 1
-        fits = len(catalogue) * max(stores, 1) <= np.iinfo(np.int32).max
+        fits = len(store) * max(stores, 1) <= np.iinfo(np.int32).max
         known = (store[left] >= 0) & (store[right] >= 0) & (scores > _LEAST)
         left, right, odds = left[known], right[known], np.exp(np.minimum(scores[known], _MOST))
-        pairs = left * len(catalogue) + right
+        count = len(left)
+        on_left, on_right = odds.copy(), odds.copy()
+        if kept is not None:
+            known = (store[kept.left] >= 0) & (store[kept.right] >= 0)
+            left = np.concatenate([left, kept.left[known]])
+            right = np.concatenate([right, kept.right[known]])
+            on_left = np.concatenate([on_left, kept.on_left[known]])
+            on_right = np.concatenate([on_right, kept.on_right[known]])
+        pairs = left * len(store) + right
         ends: Numbers = np.empty(2 * len(left), dtype=np.int32 if fits else np.int64)
         ends[: len(left)] = left * stores + store[right]
         ends[len(left) :] = right * stores + store[left]
         del left, right, known
         keys, group = _numbered(ends)
         of_left, of_right = np.split(group, 2)
+        settled: _Values | float = 0.0
+        if kept is not None:
+            settled = np.asarray(np.bincount(of_left[count:], on_left[count:], len(keys)), dtype=np.float64)
+            settled += np.bincount(of_right[count:], on_right[count:], len(keys))
+        moving_left, moving_right = of_left[:count], of_right[:count]
+        claims = on_left[:count], on_right[:count]
 
-        def summed(on_left: _Values, on_right: _Values) -> _Values:
-            total = np.asarray(np.bincount(of_left, on_left, len(keys)), dtype=np.float64)
-            total += np.bincount(of_right, on_right, len(keys))
+        def summed() -> _Values:
+            total = np.asarray(np.bincount(moving_left, claims[0], len(keys)), dtype=np.float64)
+            total += np.bincount(moving_right, claims[1], len(keys))
+            total += settled
             return total
 
         def contested(total: _Values, group: Numbers, own: _Values) -> _Values:
@@ -62,17 +107,16 @@ class Claims:
             result -= own
             return np.maximum(result, 0.0, out=result)
 
-        on_left, on_right = odds.copy(), odds.copy()
         for _ in range(_ROUNDS):
-            total = summed(on_left, on_right)
-            left_contested = contested(total, of_left, on_left)
-            right_contested = contested(total, of_right, on_right)
-            for claim, against in ((on_left, right_contested), (on_right, left_contested)):
+            total = summed()
+            left_contested = contested(total, moving_left, claims[0])
+            right_contested = contested(total, moving_right, claims[1])
+            for claim, against in zip(claims, (right_contested, left_contested), strict=True):
                 claim *= odds
                 against += 1
                 claim /= against
                 np.sqrt(claim, out=claim)
-        total = summed(on_left, on_right)
+        total = summed()
         if (pairs[1:] < pairs[:-1]).any():
             order = np.argsort(pairs, kind="stable")
             pairs, on_left, on_right = pairs[order], on_left[order], on_right[order]
@@ -94,6 +138,13 @@ class Claims:
             result.append(np.log1p(np.maximum(total - mine, 0.0)))
         return result[0], result[1]
 
+    def taken_of_all(self, left: Integers, right: Integers) -> tuple[_Values, _Values]:
+        """The same of many pairs, some at a time."""
+        on_first, on_second = np.empty(len(left)), np.empty(len(left))
+        for start, end in parts_of(len(left), _PAIRS_AT_ONCE):
+            on_first[start:end], on_second[start:end] = self.taken(left[start:end], right[start:end])
+        return on_first, on_second
+
 
 def taken_by_rivals(
     catalogue: PreparedCatalogue, left: Integers, right: Integers, scores: _Values
@@ -101,11 +152,7 @@ def taken_by_rivals(
     """What rivals take of each of the pairs, by their log-odds; nothing where stores list products twice."""
     if catalogue.statistics.stores_list_twice:
         return np.zeros(len(left), dtype=np.float64)
-    claims = Claims.of(catalogue, left, right, scores)
-    result = np.empty(len(left), dtype=np.float64)
-    for start, end in parts_of(len(left), _PAIRS_AT_ONCE):
-        np.add(*claims.taken(left[start:end], right[start:end]), out=result[start:end])
-    return result
+    return np.add(*Claims.of(catalogue.store, left, right, scores).taken_of_all(left, right))
 
 
 def _numbered(values: Numbers) -> tuple[Numbers, Numbers]:

@@ -12,10 +12,18 @@ from scipy import sparse
 
 from matcher.blocking import CandidatePairs
 from matcher.comparison import Levels
-from matcher.context import Contenders, Scores, context_levels, find_contenders, from_both_ends, rival_scores
+from matcher.context import (
+    Contenders,
+    Scores,
+    contenders_of,
+    context_levels,
+    from_both_ends,
+    number_of_stores,
+    rival_scores,
+)
 from matcher.features import Features
 from matcher.preparation import Integers, PreparedCatalogue
-from matcher.rivals import Claims
+from matcher.rivals import Claims, KeptClaims
 
 # All from ranking scores (log-odds before context). Margins are clipped to +-8; 9 stands for "none to compare with".
 STANDING_FEATURES: tuple[str, ...] = (
@@ -120,6 +128,18 @@ class ScoreSpread:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptRanks:
+    """Pairs of positions that an earlier run ranked. Those beyond the catalogue are strangers, known only by the
+    numbers of their stores, as the catalogue numbers them."""
+
+    strangers: Integers
+    left: Integers
+    right: Integers
+    ranks: Scores
+    claims: KeptClaims
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the candidates' ranking scores say about each offer, beside their spread in the whole catalogue."""
 
@@ -140,16 +160,24 @@ class Standing:
         scores: Scores,
         alike_scores: Scores,
         spread: ScoreSpread | None = None,
+        kept: KeptRanks | None = None,
     ) -> Standing:
         """Summarise the ranking scores of all candidates and look-alikes.
 
-        `spread` is the whole catalogue's, where the offers given are only a part of it.
+        `spread` is the whole catalogue's, where the offers given are only a part of it; `kept` are other pairs of
+        these offers, that an earlier run ranked.
         """
-        count = len(catalogue)
-        contenders = find_contenders(catalogue, pairs, scores, alike_scores)
+        count, store = len(catalogue), catalogue.store
+        left, right, all_scores = pairs.left, pairs.right, scores
+        if kept is not None:
+            store = np.concatenate([store, kept.strangers])
+            left, right = np.concatenate([left, kept.left]), np.concatenate([right, kept.right])
+            all_scores = np.concatenate([scores, kept.ranks])
         mean, deviation, number, sorted_fits = np.empty(count), np.empty(count), np.empty(count), []
-        likely_partners = []
-        for start, end, offer, partner, score in from_both_ends(count, pairs, np.clip(scores, -20, 20)):
+        contenders, likely_partners = [], []
+        for start, end, offer, partner, score in from_both_ends(count, left, right, all_scores):
+            contenders.append(contenders_of(start, end, store, offer, partner, score))
+            score = np.clip(score, -20, 20)
             place = offer - start
             number[start:end] = np.bincount(place, minlength=end - start)
             fits = np.maximum(number[start:end], 1)
@@ -162,13 +190,18 @@ class Standing:
             likely_partners.append(
                 sparse.csr_matrix(
                     (chance[likely].astype(np.float32), (place[likely], partner[likely])),
-                    shape=(end - start, count),
+                    shape=(end - start, len(store)),
                 )
             )
-        best = contenders.overall[np.isfinite(contenders.overall)]
+        look_alike = np.full(count, -np.inf)
+        np.maximum.at(look_alike, pairs.alike_left, alike_scores)
+        np.maximum.at(look_alike, pairs.alike_right, alike_scores)
+        columns: list[Any] = [np.concatenate(column) for column in zip(*contenders, strict=True)]
+        found = Contenders(*(*columns, look_alike, number_of_stores(store)))
+        best = found.overall[np.isfinite(found.overall)]
         return cls(
-            contenders=contenders,
-            claims=Claims.of(catalogue, pairs.left, pairs.right, scores),
+            contenders=found,
+            claims=Claims.of(store, pairs.left, pairs.right, scores, kept.claims if kept else None),
             mean=mean,
             deviation=deviation,
             sorted_fits=np.concatenate(sorted_fits),

@@ -25,7 +25,7 @@ from matcher.records import OfferRecord, Verdict
 from matcher.relations import Relation, relations_between
 from matcher.rivals import taken_by_rivals
 from matcher.safety import is_identified
-from matcher.standing import ScoreSpread, Standing
+from matcher.standing import KeptRanks, ScoreSpread, Standing
 
 _PAIRS_AT_ONCE = 100_000
 # Where no rivals of one store show what is wrong, the most probable partition needs surer pairs.
@@ -82,7 +82,8 @@ class Scoring:
     """A prepared catalogue with its candidate pairs, how they rank without context, and their log-odds.
 
     `look_alike` is each offer's best ranking score among look-alikes of its store. How the pairs stand weighs as
-    much as all the rest of a big catalogue, so `standing_of` makes it when pairs are asked about.
+    much as all the rest of a big catalogue, so `standing_of` makes it when pairs are asked about. `taken` is what
+    rivals take of each pair, where an increment knows it from earlier runs.
     """
 
     catalogue: PreparedCatalogue
@@ -94,6 +95,7 @@ class Scoring:
     spread: ScoreSpread
     look_alike: Scores
     standing_of: Callable[[], Standing]
+    taken: Scores | None = None
 
     @cached_property
     def standing(self) -> Standing:
@@ -140,27 +142,40 @@ def score_candidates(
     """
     pairs = candidate_pairs(catalogue, processes)
 
-    def ranked(left: Integers, right: Integers) -> Scores:
-        def part(start: int, end: int) -> tuple[Scores]:
-            return (model.rank(compare(catalogue, left[start:end], right[start:end])),)
-
-        (ranks,) = _filled(part, len(left), processes, np.float64)
-        return ranks
-
-    ranks = ranked(pairs.left, pairs.right)
-    alike_ranks = ranked(pairs.alike_left, pairs.alike_right)
+    ranks = ranked(catalogue, model, pairs.left, pairs.right, processes)
+    alike_ranks = ranked(catalogue, model, pairs.alike_left, pairs.alike_right, processes)
     scoring = seen_together(catalogue, model, pairs, ranks, alike_ranks, spread)
-
-    def judged(start: int, end: int) -> tuple[Scores, Scores, Flags]:
-        return scoring.judged(pairs.left[start:end], pairs.right[start:end])
-
-    scores, cautious, identified = _filled(judged, len(pairs), processes, np.float64, np.float64, np.bool_)
+    scores, cautious, identified = judged(scoring, pairs.left, pairs.right, processes)
     # What was kept to judge by goes before rivals are looked at: a big catalogue's would not stand in memory beside it.
     scoring = replace(
         scoring, standing_of=partial(Standing.of, catalogue, pairs, ranks, alike_ranks, scoring.spread)
     )
     taken = taken_by_rivals(catalogue, pairs.left, pairs.right, scores)
     return replace(scoring, scores=scores, cautious=model.uncontested(cautious, identified, taken))
+
+
+def ranked(
+    catalogue: PreparedCatalogue, model: MatchModel, left: Integers, right: Integers, processes: int = 1
+) -> Scores:
+    """Ranking scores of any pairs of positions."""
+
+    def part(start: int, end: int) -> tuple[Scores]:
+        return (model.rank(compare(catalogue, left[start:end], right[start:end])),)
+
+    (ranks,) = _filled(part, len(left), processes, np.float64)
+    return ranks
+
+
+def judged(
+    scoring: Scoring, left: Integers, right: Integers, processes: int = 1
+) -> tuple[Scores, Scores, Flags]:
+    """What `Scoring.judged` says of any pairs of positions, part by part."""
+
+    def part(start: int, end: int) -> tuple[Scores, Scores, Flags]:
+        return scoring.judged(left[start:end], right[start:end])
+
+    scores, cautious, identified = _filled(part, len(left), processes, np.float64, np.float64, np.bool_)
+    return scores, cautious, identified
 
 
 def seen_together(
@@ -170,12 +185,13 @@ def seen_together(
     ranks: Scores,
     alike_ranks: Scores,
     spread: ScoreSpread | None = None,
+    kept: KeptRanks | None = None,
 ) -> Scoring:
     """What scores any pair beside the given ones and their ranking scores; its own scores are those still.
 
-    `spread` is the whole catalogue's, where the one given is only a part of it.
+    `spread` is the whole catalogue's, where the one given is only a part of it; `kept` as in `Standing.of`.
     """
-    standing = Standing.of(catalogue, pairs, ranks, alike_ranks, spread)
+    standing = Standing.of(catalogue, pairs, ranks, alike_ranks, spread, kept)
     return Scoring(
         catalogue,
         model,
@@ -225,6 +241,7 @@ def partition(
         existing=existing,
         processes=processes,
         cautious=scoring.cautious,
+        taken=scoring.taken,
     )
 
 
@@ -271,7 +288,7 @@ def link_result(
     taken = {*held.values(), *taken}
     automatic = _cluster_keys(catalogue, found.automatic, keys, held, taken)
     probable = _cluster_keys(catalogue, found.probable, keys, held, taken)
-    ids = [record.offer_id for record in catalogue.records]
+    ids = catalogue.offer_ids
     assignments = {offer_id: automatic[offer_id] for offer_id in ids if offer_id not in keys}
     return LinkResult(
         assignments=assignments,
@@ -326,8 +343,8 @@ def _cluster_keys(
     clusters that the offers of a parted one (in `held` alone) are in, the one with most of them keeps its key.
     """
     members: dict[int, list[str]] = defaultdict(list)
-    for record, number in zip(catalogue.records, numbers.tolist(), strict=True):
-        members[number].append(record.offer_id)
+    for offer_id, number in zip(catalogue.offer_ids, numbers.tolist(), strict=True):
+        members[number].append(offer_id)
     heirs: dict[str, tuple[int, int]] = {}
     for number, offer_ids in members.items() if len(held) > len(keys) else ():
         for key, count in Counter(
@@ -354,7 +371,7 @@ def _links(
     scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> Iterable[Link]:
     """The strongest pairs that tie each cluster together; verdicts first, what was tied before is left out."""
-    ids = [record.offer_id for record in scoring.catalogue.records]
+    ids = scoring.catalogue.offer_ids
     root = {offer_id: keys.get(offer_id, f"\0{offer_id}") for offer_id in ids}
     parent = {key: key for key in root.values()}
 
@@ -386,7 +403,7 @@ def _doubtful(
     scoring: Scoring, numbers: Integers, keys: Mapping[str, str], verdicts: Sequence[Verdict]
 ) -> Iterable[Link]:
     """The best pair of each two clusters that reaches doubt and that no person has settled."""
-    ids = [record.offer_id for record in scoring.catalogue.records]
+    ids = scoring.catalogue.offer_ids
     left, right = scoring.pairs.left, scoring.pairs.right
     number_of = dict(zip(ids, numbers.tolist(), strict=True))
     settled = {
@@ -414,7 +431,7 @@ def _explained(scoring: Scoring, chosen: list[int], outcome: Outcome) -> Iterabl
     left, right = scoring.pairs.left[chosen], scoring.pairs.right[chosen]
     levels, features = scoring.seen(left, right)
     probabilities = probability_of(scoring.model.score(levels, features))
-    ids = [record.offer_id for record in scoring.catalogue.records]
+    ids = scoring.catalogue.offer_ids
     told = explain_all(scoring.catalogue, scoring.model, left, right, levels, features)
     for one, other, probability, evidence in zip(
         left.tolist(), right.tolist(), probabilities.tolist(), told, strict=True

@@ -119,7 +119,7 @@ def test_a_damaged_or_foreign_index_is_refused(
 ) -> None:
     index = indexed(tmp_path, sample[:60], model)
     if damage == "cut short":
-        path = next(tmp_path.glob("*/ranks.npy"))
+        path = next(tmp_path.glob("*/pair_ranks.npy"))
         path.write_bytes(path.read_bytes()[:-4])
     elif damage == "other bytes":
         path = next(tmp_path.glob("*/word_names.json"))
