@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
-from aggregator.domain.errors import InvalidInput
-from aggregator.domain.verdicts import Verdict, contradiction, told
+from aggregator.domain.verdicts import Verdict
+from matcher.columns import Numbers
 from matcher.context import Scores
-from matcher.merging import Member, Merging, Part
+from matcher.merging import Merging, Pairs, Traits
 from matcher.parallel import over_parts
 from matcher.preparation import Flags, Integers, PreparedCatalogue
 from matcher.rivals import taken_by_rivals
+from matcher.settled import Settled, connected
 
 # A pair inside a cluster that blocking did not find counts as this much below the threshold of doubt, and no pair
 # counts less.
@@ -25,7 +24,7 @@ _MISSING_BELOW = 2.0
 _LARGEST_SCORE = 7.0
 _CLEARLY_BELOW = 0.5  # below the threshold of doubt: no reason to merge without a person
 _SHARE_OF_RIVALS = 0.75
-_PARTS_AT_ONCE = 20_000
+_PARTS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +55,42 @@ def cluster(
 
     `scores`, `automatic` and `doubtful` are log-odds; `cautious` are what merging without a person goes by,
     where they are not the same. The most probable partition goes by the mean of both, so that look-alikes whose
-    evidence is contradicted are not chained together by many middling scores, less what rivals of one store take.
+    evidence is contradicted are not chained together by many middling scores, less what rivals of one store take:
+    `taken`, in log-odds of each pair, where it is known already.
 
     `existing` holds the clusters that some offers are in (offer id -> key): they are never split, and grow or unite
     only together with an offer in none; offers of a cluster that a verdict parts have to be given as in none.
     Verdicts come first: "same" unites even against the rules, "different" keeps apart whatever follows.
     Raises InvalidInput with the chain where verdicts contradict each other.
 
-    No merge crosses two parts of the catalogue that no pair which reaches the threshold connects, so each such part
-    is clustered alone, in any process.
+    No merge crosses two parts of the catalogue that no pair which reaches the threshold connects, so such parts are
+    clustered alone, in any process.
     """
-    settled = _Settled.of(catalogue, verdicts, existing or {})
+    settled = Settled.of(catalogue, verdicts, existing or {})
     clipped = np.clip(np.asarray(scores, dtype=np.float64), -_LARGEST_SCORE, _LARGEST_SCORE)
+    label = connected(len(catalogue), *_tied(left, right, settled.start, clipped >= doubtful))
+    clipped[label[left] != label[right]] = -_LARGEST_SCORE
+    # What a person keeps apart is no pair at all: neither evidence nor rivals.
+    clipped[settled.denied(left, right)] = -np.inf
+    if taken is None:
+        taken = taken_by_rivals(catalogue, left, right, clipped)
     forbidding = clipped if cautious is None else np.clip(cautious, -_LARGEST_SCORE, _LARGEST_SCORE)
+    leaning = (clipped + np.minimum(clipped, forbidding)) / 2
+    leaning -= _SHARE_OF_RIVALS * taken
+    del taken
     # What counts as little as a pair that blocking did not find need not be remembered.
     missing = doubtful - _MISSING_BELOW
-    label = _connected(len(catalogue), *_tied(left, right, settled.start, clipped >= doubtful))
-    clipped[label[left] != label[right]] = -_LARGEST_SCORE
-    leaning = (clipped + np.minimum(clipped, forbidding)) / 2
-    undenied = ~settled.denied(left, right) if settled.apart else slice(None)
-    if taken is None:
-        taken = taken_by_rivals(catalogue, left[undenied], right[undenied], clipped[undenied])
-    else:
-        taken = taken[undenied]
-    leaning[undenied] -= _SHARE_OF_RIVALS * taken
     # Being forbidden to merge alone is no evidence against a cluster that others hold together.
     careful = np.where(
         clipped < doubtful - _CLEARLY_BELOW, missing, np.maximum(forbidding, np.minimum(clipped, doubtful))
     )
-    del clipped, forbidding, taken
+    del clipped, forbidding, label
 
     def merged(start: Integers, by: Scores, threshold: float) -> Integers:
-        known = by > missing
-        return _merged(
-            catalogue, settled, start, (left[known], right[known], by[known]), threshold, missing, processes
-        )
+        return _merged(catalogue, settled, start, left, right, by, threshold, missing, processes)
 
     certain = merged(settled.start, careful, automatic)
+    del careful
     return Partition(certain, merged(certain, leaning, doubtful))
 
 
@@ -112,43 +110,58 @@ def can_tie(
 
 def _merged(
     catalogue: PreparedCatalogue,
-    settled: _Settled,
+    settled: Settled,
     start: Integers,
-    pairs: tuple[Integers, Integers, Scores],
+    left: Integers,
+    right: Integers,
+    scores: Scores,
     threshold: float,
     missing: float,
     processes: int,
 ) -> Integers:
     """The cluster of each position after merging down to the threshold; `start` are the clusters to begin with."""
-    left, right, scores = pairs
-    label = _connected(len(catalogue), *_tied(left, right, start, scores >= threshold))
-    within = np.flatnonzero(label[left] == label[right])
-    within = within[np.argsort(label[left[within]], kind="stable")]
-    offers = np.argsort(label, kind="stable")
-    offer_ends = np.cumsum(np.bincount(label)) if len(label) else label
-    pair_ends = np.cumsum(np.bincount(label[left[within]], minlength=len(offer_ends)))
-    several = np.flatnonzero(np.diff(np.r_[0, offer_ends]) > 1)
+    label = connected(len(catalogue), *_tied(left, right, start, scores >= threshold))
+    # A part that is one cluster stays as it is, and so does one in which no offer may grow.
+    is_first = start == np.arange(len(start))
+    live = (np.bincount(label, is_first) > 1) & (np.bincount(label, settled.may_grow) > 0)
+    count = int(live.sum())
+    part = np.where(live, np.cumsum(live, dtype=np.int32) - 1, -1)[label]
+    offers, offer_ends = _by_part(part, count)
+    firsts, first_ends = _by_part(np.where(is_first, part, -1), count)
+    part_of_pair = part[left]
+    part_of_pair[(part_of_pair != part[right]) | (scores <= missing)] = -1
+    pairs, pair_ends = _by_part(part_of_pair, count)
+    del label, part, part_of_pair
+    number = np.full(len(start), -1, dtype=np.int64)
+    number[firsts] = np.arange(len(firsts))
+    number = number[start]
 
-    def merge(first: int, last: int) -> tuple[list[int], list[int]]:
-        positions: list[int] = []
-        numbers: list[int] = []
-        for part in several[first:last].tolist():
-            here = offers[offer_ends[part - 1] if part else 0 : offer_ends[part]]
-            kept = within[pair_ends[part - 1] if part else 0 : pair_ends[part]]
-            merging = Merging(
-                settled.part(catalogue, here, start, left[kept], right[kept], scores[kept]),
-                one_per_store=not catalogue.statistics.stores_list_twice,
-                missing=missing,
-                threshold=threshold,
-            )
-            merging.merge()
-            positions += here.tolist()
-            numbers += (merging.owner[position] for position in here.tolist())
-        return positions, numbers
+    def summed(kept: Numbers, before: int) -> Pairs:
+        one, other, totals, times = settled.as_said(left[kept], right[kept], scores[kept])
+        return Pairs.summed(number[one] - before, number[other] - before, totals, times)
 
-    result = np.arange(len(catalogue), dtype=np.int64)
-    for positions, numbers in over_parts(merge, len(several), _PARTS_AT_ONCE, processes):
-        result[positions] = numbers
+    def merge(first: int, last: int) -> Integers:
+        here = offers[offer_ends[first] : offer_ends[last]]
+        before, after = first_ends[first], first_ends[last]
+        cluster_of = number[here] - before
+        apart = number[settled.apart]
+        apart = apart[((apart >= before) & (apart < after)).all(axis=1)] - before
+        merging = Merging(
+            np.bincount(cluster_of),
+            _traits(catalogue, here, cluster_of),
+            summed(pairs[pair_ends[first] : pair_ends[last]], before),
+            apart.tolist(),
+            missing=missing,
+        )
+        may_grow = np.bincount(cluster_of, settled.may_grow[here]) > 0
+        became: Integers = firsts[before:after][merging.merge(threshold, may_grow)][cluster_of]
+        return became
+
+    result = start.copy()
+    done = 0
+    for numbers in over_parts(merge, count, _PARTS_AT_ONCE, processes):
+        result[offers[done : done + len(numbers)]] = numbers
+        done += len(numbers)
     return result
 
 
@@ -158,141 +171,50 @@ def _tied(left: Integers, right: Integers, start: Integers, strong: Flags) -> tu
     return np.concatenate([left[strong], start[tied]]), np.concatenate([right[strong], tied])
 
 
-def _ends(pairs: Sequence[tuple[int, int]]) -> tuple[Integers, Integers]:
-    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return ends[:, 0], ends[:, 1]
+def _by_part(part: npt.NDArray[np.int32], count: int) -> tuple[npt.NDArray[np.int32], Integers]:
+    """Which rows are in part 0, then in part 1 and so on, those in none (-1) left out; and where each part begins."""
+    rows = np.flatnonzero(part >= 0).astype(np.int32)
+    part = part[rows]
+    ends = np.cumsum(np.bincount(part, minlength=count))
+    return rows[np.argsort(part, kind="stable")], np.concatenate([[0], ends])
 
 
-def _contrasts(catalogue: PreparedCatalogue, here: Integers) -> Iterator[Mapping[str, str]]:
-    """Attribute -> value of each offer; most titles say none."""
-    starts, ends = catalogue.contrasts.indptr[here].tolist(), catalogue.contrasts.indptr[here + 1].tolist()
-    columns, names = catalogue.contrasts.indices, catalogue.contrast_names
-    for start, end in zip(starts, ends, strict=True):
-        yield dict(names[column] for column in columns[start:end].tolist()) if start < end else {}
+def _traits(catalogue: PreparedCatalogue, here: Numbers, cluster_of: Integers) -> list[Traits]:
+    """What the rules ask of each cluster, by its offers; what is the same of many is made once."""
+    once_in_store = not catalogue.statistics.stores_list_twice
+    contrasts = catalogue.contrasts
+    only: Callable[[Hashable], frozenset[Hashable]] = cache(lambda value: frozenset([value]))
 
+    @cache
+    def natures(
+        gtin: int, region: int, bundle: int, columns: tuple[int, ...]
+    ) -> dict[str, frozenset[Hashable]]:
+        said = dict(catalogue.contrast_names[column] for column in columns)
+        known = {"gtin": gtin, "region": region, "bundle": bundle}
+        return {name: only(value) for name, value in (*said.items(), *known.items()) if value != -1}
 
-def _connected(count: int, left: Integers, right: Integers) -> Integers:
-    """The number of the connected part that each position is in."""
-    graph = sparse.csr_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
-    label: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
-    return label
+    @cache
+    def once(store: int, group: int) -> frozenset[int]:
+        return frozenset([store] * (once_in_store and store >= 0) + [~group] * (group >= 0))
 
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What is settled before scores are looked at, by position: in `start` the first of those that clusters and
-    "same" make one, what is apart.
-
-    `said` gives for the offers that a person tied to others the first of them, `times` how many they are.
-    """
-
-    start: Integers
-    apart: Mapping[int, Sequence[int]]
-    in_cluster: frozenset[int]
-    said: Mapping[int, int]
-    times: Mapping[int, int]
-
-    @classmethod
-    def of(
-        cls, catalogue: PreparedCatalogue, verdicts: Iterable[Verdict], existing: Mapping[str, str]
-    ) -> _Settled:
-        ordered = sorted(verdicts, key=lambda one: (one.left_id, one.right_id))
-        if not ordered and not existing:
-            return cls(np.arange(len(catalogue)), {}, frozenset(), {}, {})
-        position = {offer_id: index for index, offer_id in enumerate(catalogue.offer_ids)}
-        here = [one for one in ordered if one.left_id in position and one.right_id in position]
-        same = [(position[one.left_id], position[one.right_id]) for one in here if one.same]
-        kin_of = _connected(len(position), *_ends(same))
-        apart: defaultdict[int, list[int]] = defaultdict(list)
-        for one in here:
-            left, right = position[one.left_id], position[one.right_id]
-            if one.same:
-                continue
-            if kin_of[left] == kin_of[right]:
-                chain = contradiction((other for other in here if other.same), one) or ()
-                raise InvalidInput(
-                    f"verdicts contradict each other: {one.left_id} and {one.right_id} are said to be two "
-                    f"products, but {told(chain)}",
-                    remedy="withdraw one of them",
-                )
-            apart[left].append(right)
-        first_of: dict[str, int] = {}
-        clusters = [
-            (first_of.setdefault(key, position[offer_id]), position[offer_id])
-            for offer_id, key in sorted(existing.items())
-            if offer_id in position
-        ]
-        tied = _connected(len(position), *_ends([*clusters, *same]))
-        start = np.unique(tied, return_index=True)[1].astype(np.int64)[tied]
-        in_cluster = frozenset(position[offer_id] for offer_id in existing if offer_id in position)
-        kin: defaultdict[int, list[int]] = defaultdict(list)
-        for index in sorted({index for pair in same for index in pair}):
-            kin[int(kin_of[index])].append(index)
-        said = {index: together[0] for together in kin.values() for index in together}
-        times = {index: len(together) for together in kin.values() for index in together}
-        return cls(start, apart, in_cluster, said, times)
-
-    def part(
-        self,
-        catalogue: PreparedCatalogue,
-        here: Integers,
-        start: Integers,
-        left: Integers,
-        right: Integers,
-        scores: Scores,
-    ) -> Part:
-        positions = here.tolist()
-        members = {
-            position: Member(natures, contrasts, store, group, position not in self.in_cluster)
-            for position, natures, contrasts, store, group in zip(
-                positions,
-                zip(
-                    catalogue.gtin[here].tolist(),
-                    catalogue.region[here].tolist(),
-                    catalogue.bundle[here].astype(int).tolist(),
-                    strict=True,
-                ),
-                _contrasts(catalogue, here),
-                catalogue.store[here].tolist(),
-                catalogue.item_group[here].tolist(),
-                strict=True,
+    result: dict[int, Traits] = {}
+    for cluster, gtin, region, bundle, start, end, store, group in zip(
+        *(
+            column.tolist()
+            for column in (
+                cluster_of,
+                catalogue.gtin[here],
+                catalogue.region[here],
+                catalogue.bundle[here],
+                contrasts.indptr[here],
+                contrasts.indptr[here + 1],
+                catalogue.store[here],
+                catalogue.item_group[here],
             )
-        }
-        pairs = zip(left.tolist(), right.tolist(), scores.tolist(), strict=True)
-        return Part(
-            members,
-            self._as_said(pairs) if self.said or self.apart else ((*pair, 1) for pair in pairs),
-            ties=[pair for pair in zip(start[here].tolist(), positions, strict=True) if pair[0] != pair[1]],
-            apart=[
-                (one, other) for one in positions for other in self.apart.get(one, ()) if other in members
-            ],
-        )
-
-    def denied(self, left: Integers, right: Integers) -> Flags:
-        """Whether a person keeps the pairs apart."""
-        said = [(one, other) for one, others in self.apart.items() for other in others]
-        if not said:
-            return np.zeros(len(left), dtype=bool)
-        low, high = np.sort(np.array(said, dtype=np.int64), axis=1).T
-        width = int(max(left.max(initial=0), right.max(initial=0), high.max())) + 1
-        return np.isin(np.minimum(left, right) * width + np.maximum(left, right), low * width + high)
-
-    def _as_said(self, pairs: Iterable[tuple[int, int, float]]) -> Iterator[tuple[int, int, float, int]]:
-        """Scores without those that a person denied, and with those of offers called one product shared.
-
-        What is like one of the offers that a person called one product is that much like all of them: people
-        call those the same whose wordings differ, and a mean over them would tear off what matched one before.
-        """
-        best: dict[tuple[int, int], tuple[float, int, int]] = {}
-        for one, other, score in pairs:
-            if other in self.apart.get(one, ()) or one in self.apart.get(other, ()):
-                continue
-            if one not in self.said and other not in self.said:
-                yield one, other, score, 1
-                continue
-            kin = self.said.get(one, one), self.said.get(other, other)
-            key = min(kin), max(kin)
-            if key not in best or score > best[key][0]:
-                best[key] = (score, one, other)
-        for (first, second), (score, one, other) in best.items():
-            yield one, other, score, self.times.get(first, 1) * self.times.get(second, 1)
+        ),
+        strict=True,
+    ):
+        columns = tuple(contrasts.indices[start:end].tolist()) if start < end else ()
+        own = Traits(natures(gtin, region, bundle, columns), once(store, group))
+        result[cluster] = result[cluster].united(own) if cluster in result else own
+    return [result[cluster] for cluster in range(len(result))]
