@@ -8,11 +8,12 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aggregator.domain.errors import InvalidInput
 from matcher.blocking import blocking_recall, candidate_pairs
-from matcher.engines.local import Outcome, link_records
+from matcher.engines.local import Outcome, link_records, partition, score_candidates
 from matcher.evaluation import evaluate
 from matcher.files import read_offers, read_truth
 from matcher.model import MatchModel
@@ -164,6 +165,28 @@ def test_pending_offers_join_existing_clusters_under_their_keys(
         expected = key if key == record.offer_id else f"product of {key}"
         assert result.assignments[record.offer_id] == expected
     assert result.joined == {}
+
+
+def test_existing_clusters_unite_around_an_offer_in_none_alone(
+    model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    existing = [(record, record.offer_id) for record in sample]
+    assert link_records(existing, [], model).joined == {}
+    late = replace(sample[0], offer_id="late", store="")
+    result = link_records(existing, [late], model)
+    assert result.joined
+    assert set(result.joined.values()) == {result.assignments["late"]}
+
+
+def test_what_rivals_take_counts_for_the_probable_partition_alone(
+    model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    scoring = score_candidates(prepare(sample), model)
+    found = partition(scoring)
+    beaten = partition(replace(scoring, taken=np.full(len(scoring.pairs), 50.0)))
+    assert (beaten.automatic == found.automatic).all()
+    assert (beaten.probable == found.automatic).all()
+    assert (found.probable != found.automatic).any()
 
 
 def test_a_verdict_unites_existing_clusters_under_the_larger_ones_key(model: MatchModel) -> None:
