@@ -135,9 +135,8 @@ class Columns:
         )
 
 
-def _starts(lengths: Iterable[int] | npt.NDArray[Any]) -> Integers:
-    sizes = np.fromiter(lengths, dtype=np.int64)
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+def _starts(lengths: Sequence[int] | npt.NDArray[Any]) -> Integers:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def numbered(values: Iterable[str]) -> Integers:

@@ -157,10 +157,19 @@ def taken_by_rivals(
 
 def _numbered(values: Numbers) -> tuple[Numbers, Numbers]:
     """The distinct values in order, and which of them each value is."""
-    order = np.argsort(values, kind="stable")
+    order = _in_order(values)
     ordered = values[order]
     is_first = np.ones(len(values), dtype=bool)
     is_first[1:] = ordered[1:] != ordered[:-1]
     number = np.empty(len(values), dtype=np.int32)
     number[order] = np.cumsum(is_first, dtype=np.int32) - 1
     return ordered[is_first], number
+
+
+def _in_order(values: Numbers) -> Integers:
+    """The places of the values in rising order; NumPy sorts numbers of two bytes by counting, which is fastest."""
+    if values.itemsize > 4:
+        return np.argsort(values, kind="stable")
+    low = np.argsort((values & 0xFFFF).astype(np.uint16), kind="stable")
+    order: Integers = low[np.argsort((values >> 16).astype(np.uint16)[low], kind="stable")]
+    return order
