@@ -135,28 +135,18 @@ class Merging:
     def merge(self, threshold: float, may_grow: npt.NDArray[np.bool_]) -> Integers:
         """Merge the best two clusters as long as their mean reaches the threshold and one of them may grow; what
         became of each is the number of the cluster that it is in."""
-        owner, sizes, totals, known, missing = (
-            self._owner,
-            self._sizes,
-            self._totals,
-            self._known,
-            self._missing,
-        )
-        heap, heappush = self._heap, heapq.heappush
+        owner, heap = self._owner, self._heap
         for negative, one, other, pair in self._best_first(threshold, may_grow):
             if owner[one] != one or owner[other] != other:
                 continue
             if self._mean(pair, one, other) != -negative or not self._allowed(one, other):
                 continue
             self._unite(one, other)
-            size = sizes[one]
             for neighbour, between in self._neighbours[one].items():
-                possible = size * sizes[neighbour]
-                mean = (totals[between] + (possible - known[between]) * missing) / possible
+                mean = self._mean(between, one, neighbour)
                 if mean >= threshold:
-                    heappush(
-                        heap, (-mean, *((one, neighbour) if one < neighbour else (neighbour, one)), between)
-                    )
+                    ends = (one, neighbour) if one < neighbour else (neighbour, one)
+                    heapq.heappush(heap, (-mean, *ends, between))
         return np.array([self._top(number) for number in range(len(self._owner))], dtype=np.int64)
 
     def _best_first(self, threshold: float, may_grow: npt.NDArray[np.bool_]) -> Iterator[_Candidate]:
@@ -178,12 +168,9 @@ class Merging:
 
     def _means(self) -> npt.NDArray[np.float64]:
         """As `_mean`, of all pairs to begin with."""
-        sizes = np.array(self._sizes)
+        sizes, known = np.array(self._sizes), np.frombuffer(self._known, dtype=np.int32)
         possible = sizes[self._one] * sizes[self._other]
-        means: npt.NDArray[np.float64] = (
-            np.frombuffer(self._totals)
-            + (possible - np.frombuffer(self._known, dtype=np.int32)) * self._missing
-        )
+        means: npt.NDArray[np.float64] = np.frombuffer(self._totals) + (possible - known) * self._missing
         means /= possible
         return means
 
