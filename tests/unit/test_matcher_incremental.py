@@ -6,16 +6,22 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aggregator.domain.errors import InvalidInput
+from matcher.beside import Beside
+from matcher.blocking import CandidatePairs, candidate_pairs
+from matcher.columns import Integers
+from matcher.comparison import compare
 from matcher.engines.local import clusters_by_offer, partition, score_candidates
 from matcher.evaluation import evaluate
+from matcher.features import pair_features
 from matcher.files import read_offers, read_truth
 from matcher.incremental import build_index, link_new
 from matcher.index import CatalogueIndex
 from matcher.model import MatchModel
-from matcher.preparation import prepare
+from matcher.preparation import CatalogueStatistics, prepare
 from matcher.records import OfferRecord, Verdict
 
 SAMPLE = Path(__file__).parents[2] / "fixtures" / "matching" / "abt-buy-sample"
@@ -31,9 +37,18 @@ def sample() -> list[OfferRecord]:
     return read_offers(SAMPLE / "offers.csv")
 
 
-def indexed(folder: Path, records: list[OfferRecord], model: MatchModel) -> CatalogueIndex:
-    scoring = score_candidates(prepare(records), model)
+def indexed(
+    folder: Path,
+    records: list[OfferRecord],
+    model: MatchModel,
+    statistics: CatalogueStatistics | None = None,
+) -> CatalogueIndex:
+    scoring = score_candidates(prepare(records, statistics), model)
     return build_index(folder, scoring, clusters_by_offer(scoring.catalogue, partition(scoring).automatic))
+
+
+def ends(pairs: CandidatePairs) -> tuple[Integers, Integers]:
+    return pairs.left, pairs.right
 
 
 def clusters(index: CatalogueIndex) -> dict[str, str]:
@@ -56,6 +71,34 @@ def test_increments_come_near_to_a_full_run(
     by_increments = evaluate(truth, found)
     assert by_increments.precision >= 0.97
     assert by_increments.f1 >= full.f1 - 0.05
+
+
+def test_kept_offers_compare_as_they_did(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    statistics = CatalogueStatistics.of(sample)
+    index = indexed(tmp_path, sample[40:], model, statistics)
+    link_new(index, sample[20:40], model)
+    kept = CatalogueIndex.open(tmp_path, model.version)
+    beside = Beside.of(kept, prepare(sample[:20], statistics), np.arange(kept.count))
+    known = prepare(sample, statistics)
+    assert list(beside.catalogue.offer_ids) == list(known.offer_ids)
+    assert list(beside.catalogue.records) == list(known.records)
+    pairs = candidate_pairs(known)
+    assert (compare(beside.catalogue, *ends(pairs)) == compare(known, *ends(pairs))).all()
+    assert np.allclose(pair_features(beside.catalogue, *ends(pairs)), pair_features(known, *ends(pairs)))
+
+
+def test_clusters_are_the_same_without_evidence(
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+) -> None:
+    one, other = (indexed(tmp_path / name, sample[50:], model) for name in ("one", "other"))
+    told = link_new(one, sample[:50], model)
+    alone = link_new(other, sample[:50], model, with_evidence=False)
+    assert told.links
+    assert not alone.links
+    assert (told.assignments, told.joined) == (alone.assignments, alone.joined)
+    assert clusters(one) == clusters(other)
 
 
 def test_an_empty_index_and_no_offers_are_fine(tmp_path: Path, model: MatchModel) -> None:

@@ -8,7 +8,7 @@ import pytest
 from matcher.comparison import COMPARISONS, compare
 from matcher.preparation import PreparedCatalogue, prepare
 from matcher.records import OfferRecord
-from matcher.rivals import taken_by_rivals
+from matcher.rivals import Claims, KeptClaims, taken_by_rivals
 
 _MODEL_CODE = next(one for one in COMPARISONS if one.name == "model_code")
 _COLUMN = COMPARISONS.index(_MODEL_CODE)
@@ -48,6 +48,18 @@ def test_offers_of_different_stores_do_not_contest() -> None:
         0,
         0,
     ]
+
+
+def test_claims_that_are_kept_count_as_they_did() -> None:
+    store = two_stores(6).store
+    left, right = (side.ravel() for side in np.meshgrid(np.arange(6), np.arange(6, 12), indexing="ij"))
+    scores = np.random.default_rng(1).normal(1, 2, 36)
+    taken = Claims.of(store, left, right, scores).taken_of_all(left, right)
+    moving = left == 2
+    old = (left[~moving], right[~moving], scores[~moving], taken[0][~moving], taken[1][~moving])
+    beside = Claims.of(store, left[moving], right[moving], scores[moving], KeptClaims.of(*old))
+    for end, found in zip(taken, beside.taken_of_all(left[moving], right[moving]), strict=True):
+        np.testing.assert_allclose(found, end[moving], atol=0.25)
 
 
 @pytest.mark.parametrize(
