@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -82,9 +83,18 @@ def _one_part(part: tuple[int, int]) -> Any:
 
 @contextmanager
 def _unmoved_memory() -> Iterator[None]:
-    """Keep the garbage collector from touching, and so copying, what the forks share."""
+    """Keep the garbage collector from touching, and so copying, what the forks share; what was freed before them goes
+    back to the system, for what they write there would be theirs alone."""
+    _give_back()
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+
+
+def _give_back() -> None:
+    """Free memory inside the heap is kept by glibc for later: a quarter of all in a run over a million offers."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

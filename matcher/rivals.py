@@ -51,7 +51,8 @@ class Claims:
     Belief propagation for matchings (Bayati, Shah, Sharma 2008), a fixed number of rounds, each message the geometric
     mean of two: four offers that fit four of another store equally well get a fourth each, and an offer that another
     one fits better hardly contests. `keys` name an offer and a store, `total` sums up the claims of that store's
-    offers on it; `pairs` name the pairs, `on_left` and `on_right` are the claim of each on either end.
+    offers on it; `pairs` name the pairs, `on_left` and `on_right` are the claim of each on either end, which are among
+    the claims of the keys `of_left` and `of_right`.
     """
 
     store: Integers
@@ -61,6 +62,8 @@ class Claims:
     pairs: Integers
     on_left: _Values
     on_right: _Values
+    of_left: Numbers
+    of_right: Numbers
 
     @classmethod
     def of(
@@ -75,52 +78,55 @@ class Claims:
         known = (store[left] >= 0) & (store[right] >= 0) & (scores > _LEAST)
         left, right, odds = left[known], right[known], np.exp(np.minimum(scores[known], _MOST))
         count = len(left)
-        on_left, on_right = odds.copy(), odds.copy()
         if kept is not None:
-            known = (store[kept.left] >= 0) & (store[kept.right] >= 0)
-            left = np.concatenate([left, kept.left[known]])
-            right = np.concatenate([right, kept.right[known]])
-            on_left = np.concatenate([on_left, kept.on_left[known]])
-            on_right = np.concatenate([on_right, kept.on_right[known]])
+            settled_too = (store[kept.left] >= 0) & (store[kept.right] >= 0)
+            left = np.concatenate([left, kept.left[settled_too]])
+            right = np.concatenate([right, kept.right[settled_too]])
         pairs = left * len(store) + right
         ends: Numbers = np.empty(2 * len(left), dtype=np.int32 if fits else np.int64)
         ends[: len(left)] = left * stores + store[right]
         ends[len(left) :] = right * stores + store[left]
         del left, right, known
         keys, group = _numbered(ends)
+        del ends
         of_left, of_right = np.split(group, 2)
+        on_left, on_right = odds.copy(), odds.copy()
         settled: _Values | float = 0.0
         if kept is not None:
+            on_left = np.concatenate([on_left, kept.on_left[settled_too]])
+            on_right = np.concatenate([on_right, kept.on_right[settled_too]])
             settled = np.asarray(np.bincount(of_left[count:], on_left[count:], len(keys)), dtype=np.float64)
             settled += np.bincount(of_right[count:], on_right[count:], len(keys))
-        moving_left, moving_right = of_left[:count], of_right[:count]
-        claims = on_left[:count], on_right[:count]
 
         def summed() -> _Values:
-            total = np.asarray(np.bincount(moving_left, claims[0], len(keys)), dtype=np.float64)
-            total += np.bincount(moving_right, claims[1], len(keys))
+            total = np.asarray(np.bincount(of_left[:count], on_left[:count], len(keys)), dtype=np.float64)
+            total += np.bincount(of_right[:count], on_right[:count], len(keys))
             total += settled
             return total
 
-        def contested(total: _Values, group: Numbers, own: _Values) -> _Values:
+        def contested(group: Numbers, own: _Values) -> _Values:
             result: _Values = total[group]
             result -= own
             return np.maximum(result, 0.0, out=result)
 
-        for _ in range(_ROUNDS):
-            total = summed()
-            left_contested = contested(total, moving_left, claims[0])
-            right_contested = contested(total, moving_right, claims[1])
-            for claim, against in zip(claims, (right_contested, left_contested), strict=True):
-                claim *= odds
-                against += 1
-                claim /= against
-                np.sqrt(claim, out=claim)
         total = summed()
+        for _ in range(_ROUNDS):
+            for start, end in parts_of(count, _PAIRS_AT_ONCE):
+                claims = on_left[start:end], on_right[start:end]
+                left_contested = contested(of_left[start:end], claims[0])
+                right_contested = contested(of_right[start:end], claims[1])
+                for claim, against in zip(claims, (right_contested, left_contested), strict=True):
+                    claim *= odds[start:end]
+                    against += 1
+                    claim /= against
+                    np.sqrt(claim, out=claim)
+            del total  # no two of them at a time
+            total = summed()
         if (pairs[1:] < pairs[:-1]).any():
             order = np.argsort(pairs, kind="stable")
             pairs, on_left, on_right = pairs[order], on_left[order], on_right[order]
-        return cls(store, stores, keys, total, pairs, on_left, on_right)
+            of_left, of_right = of_left[order], of_right[order]
+        return cls(store, stores, keys, total, pairs, on_left, on_right, of_left, of_right)
 
     def taken(self, left: Integers, right: Integers) -> tuple[_Values, _Values]:
         """What rivals of either offer take on the other one, in log-odds of the pairs: first on the offer that comes
@@ -129,13 +135,17 @@ class Claims:
         place, found = places(self.pairs, first * len(self.store) + second)
         known = (self.store[left] >= 0) & (self.store[right] >= 0)
         result = []
-        for one, other, own in ((first, second, self.on_left), (second, first, self.on_right)):
-            key, held = places(
-                self.keys, (one * self.stores + self.store[other]).astype(self.keys.dtype, copy=False)
-            )
-            total = np.where(held & known, self.total[key] if len(self.keys) else 0.0, 0.0)
-            mine = np.where(found, own[place] if len(own) else 0.0, 0.0)
-            result.append(np.log1p(np.maximum(total - mine, 0.0)))
+        for one, other, own, of in (
+            (first, second, self.on_left, self.of_left),
+            (second, first, self.on_right, self.of_right),
+        ):
+            against = np.zeros(len(left))
+            against[found] = self.total[of[place[found]]] - own[place[found]]
+            strange = np.flatnonzero(known & ~found)
+            sought = one[strange] * self.stores + self.store[other[strange]]
+            key, held = places(self.keys, sought.astype(self.keys.dtype, copy=False))
+            against[strange[held]] = self.total[key[held]]
+            result.append(np.log1p(np.maximum(against, 0.0)))
         return result[0], result[1]
 
     def taken_of_all(self, left: Integers, right: Integers) -> tuple[_Values, _Values]:
@@ -152,7 +162,9 @@ def taken_by_rivals(
     """What rivals take of each of the pairs, by their log-odds; nothing where stores list products twice."""
     if catalogue.statistics.stores_list_twice:
         return np.zeros(len(left), dtype=np.float64)
-    return np.add(*Claims.of(catalogue.store, left, right, scores).taken_of_all(left, right))
+    on_first, on_second = Claims.of(catalogue.store, left, right, scores).taken_of_all(left, right)
+    on_first += on_second
+    return on_first
 
 
 def _numbered(values: Numbers) -> tuple[Numbers, Numbers]:
@@ -166,10 +178,10 @@ def _numbered(values: Numbers) -> tuple[Numbers, Numbers]:
     return ordered[is_first], number
 
 
-def _in_order(values: Numbers) -> Integers:
+def _in_order(values: Numbers) -> Numbers:
     """The places of the values in rising order; NumPy sorts numbers of two bytes by counting, which is fastest."""
     if values.itemsize > 4:
         return np.argsort(values, kind="stable")
-    low = np.argsort((values & 0xFFFF).astype(np.uint16), kind="stable")
-    order: Integers = low[np.argsort((values >> 16).astype(np.uint16)[low], kind="stable")]
-    return order
+    # At most 2 ** 31 values, as they are made of numbers of four bytes.
+    order = np.argsort((values & 0xFFFF).astype(np.uint16), kind="stable").astype(np.int32)
+    return order[np.argsort((values >> 16).astype(np.uint16)[order], kind="stable")]
