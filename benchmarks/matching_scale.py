@@ -58,7 +58,8 @@ def measured(*arguments: object, processors: int | None = None) -> Measured:
 
     def watch() -> None:
         while not ended.wait(_SAMPLED_EVERY):
-            most[0] = max(most[0], sum(_own_memory(pid) for pid in (child.pid, *_children(child.pid))))
+            together = sum(_own_memory(pid) for pid in (child.pid, *_children(child.pid)))
+            most[0] = max(most[0], together, _most_of_one(child.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -70,7 +71,7 @@ def measured(*arguments: object, processors: int | None = None) -> Measured:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, child.args)
-    return Measured(wall, usage.ru_utime + usage.ru_stime, max(most[0], usage.ru_maxrss / 1024))
+    return Measured(wall, usage.ru_utime + usage.ru_stime, most[0])
 
 
 def _children(pid: int) -> list[int]:
@@ -87,6 +88,15 @@ def _own_memory(pid: int) -> float:
     except OSError:
         return 0.0
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _most_of_one(pid: int) -> float:
+    """Megabytes that a process held at most so far, since it became what it is; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
 def clusters_in(path: Path) -> dict[str, str]:
