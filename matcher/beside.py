@@ -77,10 +77,11 @@ class Beside:
 
 
 class _Records(Sequence[OfferRecord]):
-    """Records by position, read from the index when they are asked for."""
+    """Records by position, read from the index when they are first asked for."""
 
     def __init__(self, index: CatalogueIndex, fresh: Sequence[OfferRecord], numbers: Integers) -> None:
         self._index, self._fresh, self._numbers = index, fresh, numbers
+        self._read: dict[int, OfferRecord] = {}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -95,5 +96,8 @@ class _Records(Sequence[OfferRecord]):
         if isinstance(position, slice):
             return _Records(self._index, self._fresh, self._numbers[position])
         number = int(self._numbers[position])
-        first = self._index.count
-        return self._index.record(number) if number < first else self._fresh[number - first]
+        if number >= self._index.count:
+            return self._fresh[number - self._index.count]
+        if number not in self._read:
+            self._read[number] = self._index.record(number)
+        return self._read[number]

@@ -118,7 +118,7 @@ def blocking_recall(catalogue: PreparedCatalogue, pairs: CandidatePairs, truth: 
 
     Pairs of one store are left out where stores list each product once.
     """
-    product = np.array([truth.get(record.offer_id, f"\0{record.offer_id}") for record in catalogue.records])
+    product = np.array([truth.get(offer_id, f"\0{offer_id}") for offer_id in catalogue.offer_ids])
     _, product = np.unique(product, return_inverse=True)
     true_pairs = _pairs_within(product, len(product))
     left, right = np.divmod(true_pairs, max(len(catalogue), 1))

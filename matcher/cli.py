@@ -204,7 +204,7 @@ def explain(offer: str, other_offer: str, offers: Path | None, model: Path, as_j
     evidence = explain_pair(scoring.catalogue, match_model, left, right, levels[0], features[0])
     if as_json:
         value = {
-            "offers": [scoring.catalogue.records[left].offer_id, scoring.catalogue.records[right].offer_id],
+            "offers": [scoring.catalogue.offer_ids[left], scoring.catalogue.offer_ids[right]],
             "probability": round(probability, 6),
             "outcome": outcome.value,
             "model_version": match_model.version,
@@ -258,10 +258,9 @@ def _catalogue_scored(model: MatchModel, *offers: str) -> Scoring:
 
 
 def _position(scoring: Scoring, offer_id: str) -> int:
-    for position, record in enumerate(scoring.catalogue.records):
-        if record.offer_id == offer_id:
-            return position
-    raise NotFound("offer", offer_id)
+    if offer_id not in scoring.catalogue.offer_ids:
+        raise NotFound("offer", offer_id)
+    return scoring.catalogue.offer_ids.index(offer_id)
 
 
 def _outcome(found: Partition, model: MatchModel, left: int, right: int, probability: float) -> Outcome:
@@ -274,7 +273,7 @@ def _outcome(found: Partition, model: MatchModel, left: int, right: int, probabi
 def _pair_rows(
     scoring: Scoring, found: Partition, wanted: list[tuple[str, str]], place: str
 ) -> list[tuple[str, str, str, str]]:
-    position = {record.offer_id: index for index, record in enumerate(scoring.catalogue.records)}
+    position = {offer_id: index for index, offer_id in enumerate(scoring.catalogue.offer_ids)}
     for pair in wanted:
         for offer_id in pair:
             if offer_id not in position:

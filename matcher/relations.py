@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from aggregator.domain.identifiers import read_gtin
 from matcher.blocking import CandidatePairs
 from matcher.preparation import Integers, PreparedCatalogue
 
@@ -80,7 +79,7 @@ def relations_between(
             best = (-float(likeness[row]), plain, special)
             if key not in found or best < found[key]:
                 found[key] = best
-    ids = [record.offer_id for record in catalogue.records]
+    ids = catalogue.offer_ids
     return tuple(
         Relation(ids[plain], ids[special], _KINDS[kind])
         for (_, _, kind), (_, plain, special) in sorted(found.items())
@@ -135,20 +134,14 @@ def _group_pairs(catalogue: PreparedCatalogue) -> tuple[Integers, Integers]:
 
 def _case_units(catalogue: PreparedCatalogue) -> Integers:
     """For each offer whose bar code is that of a case (GTIN-14, indicator 1 to 8), its unit's `gtin` number."""
-    number_of: dict[str, int] = {}
-    cases: list[tuple[int, str]] = []
-    for index, record in enumerate(catalogue.records):
-        gtin = read_gtin(record.gtin) if record.gtin else None
-        if gtin is None:
-            continue
-        digits = gtin.zfill(14)
-        number_of[digits] = int(catalogue.gtin[index])
-        if digits[0] in "12345678":
-            cases.append((index, _with_check_digit("0" + digits[1:13])))
-    units = np.full(len(catalogue), -1, dtype=np.int64)
-    for index, unit in cases:
-        units[index] = number_of.get(unit, -1)
-    return units
+    codes = [gtin.zfill(14) for gtin in catalogue.columns.gtins.names if gtin]
+    number_of = {code: number for number, code in enumerate(codes)}
+    units = [
+        number_of.get(_with_check_digit("0" + code[1:13]), -1) if code[0] in "12345678" else -1
+        for code in codes
+    ]
+    # Offers without a bar code have the number -1, and so the last one's unit: none.
+    return np.array([*units, -1], dtype=np.int64)[catalogue.gtin]
 
 
 def _with_check_digit(digits: str) -> str:
