@@ -11,7 +11,7 @@ import pytest
 
 from aggregator.domain.errors import InvalidInput
 from matcher.beside import Beside
-from matcher.blocking import CandidatePairs, candidate_pairs
+from matcher.blocking import ROOM_FOR_ALL, CandidatePairs, candidate_pairs
 from matcher.columns import Integers
 from matcher.comparison import compare
 from matcher.engines.local import clusters_by_offer, partition, score_candidates
@@ -55,14 +55,18 @@ def clusters(index: CatalogueIndex) -> dict[str, str]:
     return {offer_id: str(index.keys[row]) for offer_id, row in index.rows.items()}
 
 
+@pytest.mark.parametrize("offers", [None, ROOM_FOR_ALL + 1], ids=["as many as there are", "as of very many"])
 def test_increments_come_near_to_a_full_run(
-    tmp_path: Path, model: MatchModel, sample: list[OfferRecord]
+    tmp_path: Path, model: MatchModel, sample: list[OfferRecord], offers: int | None
 ) -> None:
     truth = read_truth(SAMPLE / "truth.csv")
-    scoring = score_candidates(prepare(sample), model)
+    statistics = CatalogueStatistics.of(sample)
+    # Of so many offers' pairs the hopeless ones are not looked at twice.
+    statistics = replace(statistics, offers=offers or statistics.offers)
+    scoring = score_candidates(prepare(sample, statistics), model)
     full = evaluate(truth, clusters_by_offer(scoring.catalogue, partition(scoring).automatic))
     shuffled = random.Random(1).sample(sample, len(sample))
-    index = indexed(tmp_path, shuffled[: len(sample) // 2], model)
+    index = indexed(tmp_path, shuffled[: len(sample) // 2], model, statistics)
     for start in range(len(sample) // 2, len(sample), 50):
         link_new(index, shuffled[start : start + 50], model)
     found = clusters(CatalogueIndex.open(tmp_path, model.version))
