@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aggregator.domain.verdicts import Verdict
-from matcher.columns import Numbers
+from matcher.columns import Numbers, grouped
 from matcher.context import Scores
 from matcher.merging import Merging, Pairs, Traits
 from matcher.parallel import over_parts
@@ -126,11 +126,11 @@ def _merged(
     live = (np.bincount(label, is_first) > 1) & (np.bincount(label, settled.may_grow) > 0)
     count = int(live.sum())
     part = np.where(live, np.cumsum(live, dtype=np.int32) - 1, -1)[label]
-    offers, offer_ends = _by_part(part, count)
-    firsts, first_ends = _by_part(np.where(is_first, part, -1), count)
+    offers, offer_ends = grouped(part, count)
+    firsts, first_ends = grouped(np.where(is_first, part, -1), count)
     part_of_pair = part[left]
     part_of_pair[(part_of_pair != part[right]) | (scores <= missing)] = -1
-    pairs, pair_ends = _by_part(part_of_pair, count)
+    pairs, pair_ends = grouped(part_of_pair, count)
     del label, part, part_of_pair
     number = np.full(len(start), -1, dtype=np.int64)
     number[firsts] = np.arange(len(firsts))
@@ -169,14 +169,6 @@ def _tied(left: Integers, right: Integers, start: Integers, strong: Flags) -> tu
     """Ends of the strong pairs, and of what ties each cluster to begin with together."""
     tied = np.flatnonzero(start != np.arange(len(start)))
     return np.concatenate([left[strong], start[tied]]), np.concatenate([right[strong], tied])
-
-
-def _by_part(part: npt.NDArray[np.int32], count: int) -> tuple[npt.NDArray[np.int32], Integers]:
-    """Which rows are in part 0, then in part 1 and so on, those in none (-1) left out; and where each part begins."""
-    rows = np.flatnonzero(part >= 0).astype(np.int32)
-    part = part[rows]
-    ends = np.cumsum(np.bincount(part, minlength=count))
-    return rows[np.argsort(part, kind="stable")], np.concatenate([[0], ends])
 
 
 def _traits(catalogue: PreparedCatalogue, here: Numbers, cluster_of: Integers) -> list[Traits]:

@@ -81,12 +81,8 @@ class ValueLists:
         used = np.flatnonzero(is_used).tolist()
         return type(self)(starts, number_of[numbers], [self.names[number] for number in used])
 
-    def values(self) -> list[Any]:
-        """The names of all rows, one after the other."""
-        return [self.names[number] for number in self.numbers.tolist()]
-
     def known(self) -> Integers:
-        """Of rows that hold one text each its number, -1 for an empty one."""
+        """Of rows that hold one text each its number, in the order of the texts, -1 for an empty one."""
         has_empty = bool(self.names) and self.names[0] == ""
         return self.numbers.astype(np.int64) - int(has_empty)
 
@@ -139,14 +135,6 @@ def _starts(lengths: Sequence[int] | npt.NDArray[Any]) -> Integers:
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def numbered(values: Iterable[str]) -> Integers:
-    """Equal texts get equal numbers in the order of the texts, an empty one -1."""
-    texts = list(values)
-    number_of = {text: number for number, text in enumerate(sorted(set(texts) - {""}))}
-    number_of[""] = -1
-    return np.fromiter(map(number_of.__getitem__, texts), dtype=np.int64)
-
-
 def places(known: Numbers, wanted: Numbers) -> tuple[Integers, npt.NDArray[np.bool_]]:
     """Where each wanted number is among the sorted known ones, and whether it is there."""
     place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
@@ -157,7 +145,8 @@ def places(known: Numbers, wanted: Numbers) -> tuple[Integers, npt.NDArray[np.bo
 def grouped(group: Numbers, count: int) -> tuple[Numbers, Numbers]:
     """What is of each group (0 to before `count`; what is of others is left out), in order: the places one group after
     the other, and where each group begins and the last one ends."""
-    here = np.flatnonzero(group < count) if len(group) and group.max() >= count else np.arange(len(group))
+    all_in = not len(group) or (group.min() >= 0 and group.max() < count)
+    here = np.arange(len(group)) if all_in else np.flatnonzero((group >= 0) & (group < count))
     table = sparse.csr_matrix(
         (np.ones(len(here), dtype=np.int8), (group[here], here)), shape=(count, len(group))
     )

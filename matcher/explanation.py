@@ -97,7 +97,7 @@ def _said_by_both(
 ) -> tuple[set[str], set[str]]:
     if comparison not in {"rarest_shared_word", "rarest_unmatched_word"}:
         return _said(catalogue, comparison, left), _said(catalogue, comparison, right)
-    one, other = (set(catalogue.readings[position].words) for position in (left, right))
+    one, other = (set(catalogue.reading(position).words) for position in (left, right))
     counts = catalogue.statistics.word_counts
     if comparison == "rarest_shared_word":
         shared = _rarest(one & other, counts)
@@ -116,7 +116,7 @@ def _rarest(words: set[str], counts: Mapping[str, int]) -> set[str]:
 
 def _said(catalogue: PreparedCatalogue, comparison: str, position: int) -> set[str]:
     """What one offer says in a comparison, as its sentences quote it."""
-    record, reading = catalogue.records[position], catalogue.readings[position]
+    record, reading = catalogue.records[position], catalogue.reading(position)
     match comparison:
         case "gtin":
             gtin = read_gtin(record.gtin)

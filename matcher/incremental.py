@@ -29,6 +29,7 @@ from matcher.preparation import Flags, Integers, PreparedCatalogue, prepare
 from matcher.records import OfferRecord, Verdict
 from matcher.rivals import Claims
 from matcher.segment import ScoredPairs
+from matcher.settled import are_among
 from matcher.standing import Standing
 
 # Of a fresh offer's pairs in a big catalogue those that rank lower are not looked at again: of the pairs of a million
@@ -248,9 +249,8 @@ def _denied(
     """Whether a person keeps the pairs of positions apart."""
     place = {offer_id: position for position, offer_id in enumerate(catalogue.offer_ids)}
     said = [
-        sorted((place[one.left_id], place[one.right_id]))
+        (place[one.left_id], place[one.right_id])
         for one in verdicts
         if not one.same and one.left_id in place and one.right_id in place
     ]
-    low, high = np.array(said, dtype=np.int64).reshape(-1, 2).T
-    return np.isin(left * len(catalogue) + right, low * len(catalogue) + high)
+    return are_among(np.array(said, dtype=np.int64).reshape(-1, 2), left, right)

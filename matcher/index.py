@@ -22,7 +22,7 @@ import numpy.typing as npt
 from aggregator.domain.errors import InvalidInput
 from matcher.context import Scores
 from matcher.offer_columns import OfferColumns
-from matcher.preparation import Integers, PreparedCatalogue
+from matcher.preparation import Flags, Integers, PreparedCatalogue
 from matcher.records import OfferRecord
 from matcher.segment import ScoredPairs, Segment, read_json, read_segment, write_json, write_segment
 from matcher.standing import ScoreSpread
@@ -104,6 +104,10 @@ class CatalogueIndex:
         """Rows, those of replaced offers included."""
         return self.segments[-1].first + len(self.segments[-1]) if self.segments else 0
 
+    def alive(self) -> Flags:
+        """Whether the offer of each row is neither replaced nor gone."""
+        return np.array([key is not None for key in self.keys], dtype=bool)
+
     def record(self, row: int) -> OfferRecord:
         segment = next(one for one in reversed(self.segments) if one.first <= row)
         return segment.record(row)
@@ -136,7 +140,7 @@ class CatalogueIndex:
         """The scored pairs that any of the rows is in, or only those within the rows, without replaced offers."""
         wanted = np.zeros(self.count, dtype=bool)
         wanted[rows] = True
-        alive = np.array([key is not None for key in self.keys], dtype=bool)
+        alive = self.alive()
         wanted &= alive
         found = []
         for pairs in (segment.pairs for segment in self.segments):

@@ -53,7 +53,7 @@ def near_offers(
         dtype=np.int64,
     )[fresh.columns.stores.numbers]
     identifiers = [identifiers_of(record) for record in fresh.records]
-    alive = np.array([key is not None for key in index.keys], dtype=bool)
+    alive = index.alive()
 
     def part(start: int, end: int) -> tuple[Integers, Integers, Integers, Integers]:
         queries = SearchFeatures(

@@ -151,8 +151,7 @@ def _continued(
         return result
     known = np.array(sorted(keys), dtype=np.int64)
     wanted = run[start] * width + numbers[start + ahead]
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    hit = known[place] == wanted
+    place, hit = places(known, wanted)
     result[start[hit]] = np.array([keys[key] for key in known.tolist()], dtype=np.int64)[place[hit]]
     return result
 

@@ -14,7 +14,7 @@ from matcher.code_relations import CodeRelations, most_specific
 from matcher.columns import Integers, ValueLists
 from matcher.offer_columns import OfferColumns
 from matcher.parallel import parts_of
-from matcher.reading import Readings, read_titles
+from matcher.reading import read_again, read_titles
 from matcher.records import OfferRecord, in_stable_order
 from matcher.statistics import (
     CatalogueStatistics,
@@ -38,12 +38,10 @@ class PreparedCatalogue:
     Integer columns hold -1 where a value is unknown. Matrices are float32 CSR: `words` and `grams` are
     TF-IDF with rows of length 1, `word_rarity` holds each word's inverse document frequency, the others 1.
     `specific_codes` are the codes without those that are a part of another one of the same offer.
-    `readings` are made anew at each access.
     """
 
     offer_ids: Sequence[str]
     records: Sequence[OfferRecord]
-    readings: Sequence[TitleReading]
     columns: OfferColumns
     statistics: CatalogueStatistics
     words: sparse.csr_matrix
@@ -80,6 +78,10 @@ class PreparedCatalogue:
 
     def __len__(self) -> int:
         return len(self.offer_ids)
+
+    def reading(self, position: int) -> TitleReading:
+        """What an offer's title says, read again: a million readings would fill the memory."""
+        return read_again(self.records[position].title)
 
 
 def prepare(
@@ -120,7 +122,6 @@ def prepared(
     return PreparedCatalogue(
         offer_ids=offer_ids,
         records=records,
-        readings=Readings(records),
         columns=columns,
         statistics=statistics,
         words=_unit_rows(word_rarity),

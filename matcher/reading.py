@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self, overload
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from matcher.columns import Columns, ValueLists
 from matcher.parallel import over_parts
-from matcher.records import OfferRecord
 from matcher.titles import TitleReading, read_title
 
 _PART = 5_000
@@ -66,28 +65,7 @@ def read_titles(titles: Sequence[str], processes: int = 1) -> ReadTitles:
     return ReadTitles.joined(parts) if len(parts) > 1 else parts[0] if parts else ReadTitles.of([])
 
 
-class Readings(Sequence[TitleReading]):
-    """The reading of each record's title, made when it is asked for: a million of them would fill the memory."""
-
-    def __init__(self, records: Sequence[OfferRecord]) -> None:
-        self._records = records
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    @overload
-    def __getitem__(self, index: int) -> TitleReading: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Readings: ...
-
-    def __getitem__(self, index: int | slice) -> TitleReading | Readings:
-        if isinstance(index, slice):
-            return Readings(self._records[index])
-        return _read_again(self._records[index].title)
-
-
 @lru_cache(maxsize=2048)
-def _read_again(title: str) -> TitleReading:
-    """The evidence of one pair asks for its two titles many times."""
+def read_again(title: str) -> TitleReading:
+    """As `read_title`, for the evidence of a pair, which asks for its two titles many times."""
     return read_title(title)

@@ -77,11 +77,7 @@ class Settled:
 
     def denied(self, left: Integers, right: Integers) -> Flags:
         """Whether a person keeps the pairs apart."""
-        if not len(self.apart):
-            return np.zeros(len(left), dtype=bool)
-        width = len(self.start)
-        low, high = np.sort(self.apart, axis=1).T
-        return np.isin(np.minimum(left, right) * width + np.maximum(left, right), low * width + high)
+        return are_among(self.apart, left, right)
 
     def as_said(
         self, left: Integers, right: Integers, scores: Scores
@@ -110,6 +106,15 @@ class Settled:
             np.concatenate([scores[~shared], best * times]),
             np.concatenate([np.ones(len(left) - len(group), dtype=np.int64), times]),
         )
+
+
+def are_among(pairs: Integers, left: Integers, right: Integers) -> Flags:
+    """Whether each pair of positions is one of `pairs` (two columns), whichever end comes first."""
+    if not len(pairs):
+        return np.zeros(len(left), dtype=bool)
+    low, high = np.sort(pairs, axis=1).T
+    width = int(max(high.max(), left.max(initial=0), right.max(initial=0))) + 1
+    return np.isin(np.minimum(left, right) * width + np.maximum(left, right), low * width + high)
 
 
 def connected(count: int, left: Integers, right: Integers) -> npt.NDArray[np.int32]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from matcher.columns import Integers, ValueLists, numbered
+from matcher.columns import Integers, ValueLists
 from matcher.reading import ReadTitles, read_titles
 from matcher.records import OfferRecord, in_stable_order
 from matcher.titles import looks_like_code, plain, squashed
@@ -169,7 +169,7 @@ def _share_listed_twice(records: Sequence[OfferRecord], codes: ValueLists) -> fl
     """Share of offers whose store has another offer with exactly the same codes."""
     if len(records) < 50:
         return 0.0
-    store = numbered(record.store for record in records)
+    store = ValueLists.one_each(record.store for record in records).known()
     rows = [
         (shop, codes.numbers[start:end].tobytes())
         for shop, start, end in zip(store.tolist(), codes.starts[:-1], codes.starts[1:], strict=True)

@@ -134,7 +134,7 @@ class _Stages:
         if id(value) not in self._catalogues:
             path = self._scratch / f"catalogue-{len(self._catalogues)}"
             unsent = _Unsent(len(value))
-            _write_mapped(path, _fields(replace(value, records=unsent, readings=())), lambda _: None)
+            _write_mapped(path, _fields(replace(value, records=unsent)), lambda _: None)
             # The catalogue is kept beside its name, so that no other object gets its id.
             self._catalogues[id(value)] = value, self._sent(path)
         return self._catalogues[id(value)][1]
